@@ -1,0 +1,1 @@
+"""The local runtime: a real Kafka broker and a MongoDB-protocol store without Docker, and the services' supervisor."""
