@@ -1,0 +1,1 @@
+"""The look that the three sites share: layout, sign-in, translations, static files."""
