@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MARKER = "KEYCOUNTY_RUNTIME_DIR"
+LOG_LIMIT_BYTES = 32 * 1024 * 1024
 
 
 class ChildFailed(RuntimeError):
@@ -57,6 +58,8 @@ class Child:
         """Start the process without waiting for it to be ready; its output is appended to the log file."""
         command = self.command
         command.log.parent.mkdir(parents=True, exist_ok=True)
+        if command.log.exists() and command.log.stat().st_size > LOG_LIMIT_BYTES:
+            command.log.replace(command.log.with_suffix(".log.1"))
         with command.log.open("ab") as log:
             self._process = subprocess.Popen(
                 _dying_with_parent() + command.argv,

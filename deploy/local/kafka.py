@@ -40,7 +40,7 @@ class KafkaNode:
 class LocalKafka:
     """A cluster of `nodes` brokers on 127.0.0.1 with its data under `data_dir`.
 
-    `port` is the first broker's, `controller_port` its controller's; without, and for further nodes, free ones are taken.
+    `port` is the first broker's, `controller_port` its controller's; without, and for further nodes, free ports.
     `settings` are added to `server.properties` of every node, for listeners with SASL or TLS.
     Node numbers in `kill`, `freeze`, `resume` and `start_node` count from 0.
     """

@@ -34,7 +34,7 @@ class LocalStore:
         return self
 
     def prepare(self) -> None:
-        """Make the directories and an empty configuration file (without one the server reads files of the home folder)."""
+        """Make the directories and an empty configuration file; without one the server reads the home folder's."""
         (self.data_dir / "data").mkdir(parents=True, exist_ok=True)
         self._config.touch()
 
