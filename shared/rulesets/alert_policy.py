@@ -1,4 +1,6 @@
-"""The alert policy: severities, times to answer, tiers told at once (data of alerting.toml, ours but for the statutory clocks). Used by notify."""
+"""The alert policy: severities, times to answer, tiers told at once (data of alerting.toml, ours but for the statutory
+clocks). Used by notify.
+"""
 
 from collections.abc import Mapping
 from datetime import date, time
@@ -42,8 +44,12 @@ class AlertPolicy(Rules):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        named = {"default_promise_hours": self.default_promise_hours, "ack_within_minutes": self.ack_within_minutes, "tiers_at_once": self.tiers_at_once}
-        missing = [f"{field} lacks {severity}" for field, given in named.items() for severity in get_args(Severity) if severity not in given]
+        missing = [
+            f"{field} lacks {severity}"
+            for field in ("default_promise_hours", "ack_within_minutes", "tiers_at_once")
+            for severity in get_args(Severity)
+            if severity not in getattr(self, field)
+        ]
         if missing:
             raise ValueError("; ".join(missing))
         return self

@@ -1,4 +1,6 @@
-"""Checklists: dated lists of items that an inspection answers one by one. Used by intake (validation, templates) and reporting."""
+"""Checklists: dated lists of items that an inspection answers one by one. Used by intake (validation, templates) and
+reporting.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ Locale = Literal["zh", "en"]
 
 
 class RowItem(Row):
-    """A checklist file's row; `focus` lists areas separated by blanks, `ours` the columns that are this product's own words."""
+    """A checklist file's row; `focus` lists areas separated by blanks, `ours` the columns that are this product's own
+    words.
+    """
 
     item: str
     area_zh: str = ""
@@ -37,7 +41,9 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Checklist:
-    """A dated checklist. `items` are in the list's order; `confirmed` False means: show it as unconfirmed, `note` says why."""
+    """A dated checklist. `items` are in the list's order; `confirmed` False means: show it as unconfirmed, `note` says
+    why.
+    """
 
     id: str
     version: int
@@ -60,29 +66,11 @@ class Checklist:
         return None
 
 
-def parse(
-    file: tuple[str, bytes],
-    *,
-    id: str,
-    version: int,
-    title: Mapping[Locale, str],
-    effective_from: date,
-    effective_to: date | None,
-    every_finding_is_major: bool,
-    ref_required: bool,
-    confirmed: bool,
-    note: str | None,
-    source: str,
-) -> Checklist:
-    """A checklist from its file (name, bytes) and its entry in the registry. Raises `InvalidRules`."""
-    found = rows(*file, RowItem)
-    require([*doubled(f"{file[0]}: item", (row.item for row in found)), *([] if found else [f"{file[0]}: no items"])])
-    missing = [f"{id}: no title in {locale}" for locale in ("zh", "en") if locale not in title]
-    require(missing)
-    items = {row.item: _item(file[0], row) for row in found}
-    return Checklist(
-        id, version, title, items, every_finding_is_major, ref_required, effective_from, effective_to, confirmed, note, source
-    )
+def parse(items: tuple[str, bytes]) -> Mapping[str, Item]:
+    """The items by id, in the order of their file (name, bytes). Raises `InvalidRules`."""
+    found = rows(*items, RowItem)
+    require([*doubled(f"{items[0]}: item", (row.item for row in found)), *([] if found else [f"{items[0]}: no items"])])
+    return {row.item: _item(items[0], row) for row in found}
 
 
 def _item(name: str, row: RowItem) -> Item:

@@ -1,7 +1,10 @@
-"""Grades of production accidents, State Council Decree 493 (2007), article 3. Used by intake (answer) and scoring (hazard, veto)."""
+"""Grades of production accidents, State Council Decree 493 (2007), article 3. Used by intake (answer) and scoring
+(hazard, veto).
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field
@@ -30,7 +33,9 @@ class AccidentGrades:
 
 
 def grade(table: AccidentGrades, deaths: int, missing: int, serious_injuries: int, direct_loss_yuan: float) -> Grade:
-    """Grade by deaths, serious injuries or direct loss (yuan), whichever is worst; missing persons count as dead (ours)."""
+    """Grade by deaths, serious injuries or direct loss (yuan), whichever is worst; missing persons count as dead
+    (ours).
+    """
     for row in table.grades:
         if (
             deaths + missing >= row.deaths_min
@@ -44,15 +49,20 @@ def grade(table: AccidentGrades, deaths: int, missing: int, serious_injuries: in
 def parse(grades: tuple[str, bytes]) -> AccidentGrades:
     """The grades from their file (name, bytes). Raises `InvalidRules`."""
     found = rows(*grades, RowGrade)
-    falling = all(
-        worse.deaths_min > row.deaths_min and worse.serious_injuries_min > row.serious_injuries_min and worse.direct_loss_yuan_min > row.direct_loss_yuan_min
-        for worse, row in zip(found, found[1:], strict=False)
-    )
-    require(
-        [
-            *([] if tuple(row.grade for row in found) == WORST_FIRST else [f"{grades[0]}: needs the grades {', '.join(WORST_FIRST)} in this order"]),
-            *([] if falling else [f"{grades[0]}: every bound must fall from grade to grade"]),
-            *([] if found and found[-1].deaths_min == 0 else [f"{grades[0]}: the last grade must begin at 0 deaths"]),
-        ]
-    )
+    errors = []
+    if tuple(row.grade for row in found) != WORST_FIRST:
+        errors.append(f"{grades[0]}: needs the grades {', '.join(WORST_FIRST)} in this order")
+    if not all(_falls(worse, row) for worse, row in pairwise(found)):
+        errors.append(f"{grades[0]}: every bound must fall from grade to grade")
+    if not found or found[-1].deaths_min != 0:
+        errors.append(f"{grades[0]}: the last grade must begin at 0 deaths")
+    require(errors)
     return AccidentGrades(found)
+
+
+def _falls(worse: RowGrade, row: RowGrade) -> bool:
+    return (
+        worse.deaths_min > row.deaths_min
+        and worse.serious_injuries_min > row.serious_injuries_min
+        and worse.direct_loss_yuan_min > row.direct_loss_yuan_min
+    )

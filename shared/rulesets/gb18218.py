@@ -1,6 +1,7 @@
 """GB 18218-2018: identification and grading of major hazard units. Called by intake (assess, validation) and scoring.
 
-Arithmetic is exact (fractions of the decimal figures given), so that S = 1 and the bounds of the levels count as written.
+Arithmetic is exact (fractions of the decimal figures given), so that S = 1 and the bounds of the levels count as
+written.
 """
 
 import math
@@ -38,7 +39,8 @@ class Invalid(ValueError):
 class Contribution:
     """What one substance adds: q and Q in tonnes, ratio q/Q, beta (Table 3 or 4), and the clauses they come from.
 
-    `named_in_table_1` lists rows of Table 1 that bear the given name although only a class was given: the row may be the right one.
+    `named_in_table_1` lists rows of Table 1 that bear the given name although only a class was given: the row may be
+    the right one.
     """
 
     index: int
@@ -58,7 +60,9 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """S (sum of q/Q), and when S >= 1 also R and the level 1..4; `level` None means "no major hazard unit", not level IV."""
+    """S (sum of q/Q), and when S >= 1 also R and the level 1..4; `level` None means "no major hazard unit", not level
+    IV.
+    """
 
     s: float
     r: float | None
@@ -77,7 +81,8 @@ class _Term:
 def assess(table: Table, substances: Sequence[Substance], exposed_population: int) -> Assessment:
     """S = sum(q/Q) (4.2.1); if S >= 1, R = alpha * sum(beta * q/Q) (4.3.2) and its level (Table 6).
 
-    `exposed_population`: people living within 500 m outside the plant's boundary (Table 5). Raises `Invalid` with every error.
+    `exposed_population`: people living within 500 m outside the plant's boundary (Table 5). Raises `Invalid` with
+    every error.
     """
     errors: list[RuleError] = []
     if exposed_population < 0:
@@ -117,13 +122,15 @@ def _term(table: Table, index: int, substance: Substance, errors: list[RuleError
 def _row(table: Table, at: str, substance: Substance, errors: list[RuleError]) -> Row1 | None:
     if substance.seq is None:
         if not substance.class_:
-            named = table.rows_named(substance.name)
-            hint = f"; {substance.name} stands in row {', '.join(str(seq) for seq in named)} of Table 1" if named else ""
-            errors.append(RuleError(at, "seq_or_class_required", f"give seq (row of Table 1) or class (symbol of Table 2){hint}"))
+            named = ", ".join(str(seq) for seq in table.rows_named(substance.name))
+            hint = f"; {substance.name} stands in row {named} of Table 1" if named else ""
+            detail = f"give seq (row of Table 1) or class (symbol of Table 2){hint}"
+            errors.append(RuleError(at, "seq_or_class_required", detail))
         return None
     row = table.rows.get(substance.seq)
     if row is None:
-        errors.append(RuleError(f"{at}/seq", "seq_unknown", f"Table 1 has no row {substance.seq} (1 to {max(table.rows)})"))
+        detail = f"Table 1 has no row {substance.seq} (1 to {max(table.rows)})"
+        errors.append(RuleError(f"{at}/seq", "seq_unknown", detail))
     return row
 
 
@@ -131,8 +138,11 @@ def _classes(table: Table, at: str, substance: Substance, errors: list[RuleError
     symbols = [symbol for symbol in _SEPARATORS.split(substance.class_ or "") if symbol]
     if substance.class_ and not symbols:
         errors.append(RuleError(f"{at}/class", "class_unknown", "the class names no symbol of Table 2"))
-    unknown = [symbol for symbol in symbols if symbol not in table.classes]
-    errors.extend(RuleError(f"{at}/class", "class_unknown", f"Table 2 has no class symbol {symbol}") for symbol in unknown)
+    errors.extend(
+        RuleError(f"{at}/class", "class_unknown", f"Table 2 has no class symbol {symbol}")
+        for symbol in symbols
+        if symbol not in table.classes
+    )
     return [table.classes[symbol] for symbol in symbols if symbol in table.classes]
 
 

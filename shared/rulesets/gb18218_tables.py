@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field
@@ -23,6 +24,10 @@ class Row1(Row):
     critical_quantity_t: Decimal = Field(gt=0)
     beta_table3: Decimal | None = Field(default=None, gt=0)
     note: str = ""
+
+    def names(self) -> set[str]:
+        """Every name it bears, case-folded."""
+        return {each.casefold() for each in (self.name_zh, self.name_en, *self.alias_zh.split(";"))}
 
 
 class Row2(Row):
@@ -76,7 +81,9 @@ class Class:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The standard's tables: rows of Table 1 by number, classes by symbol, alpha and levels from the highest bound down."""
+    """The standard's tables: rows of Table 1 by number, classes by symbol, alpha and levels from the highest bound
+    down.
+    """
 
     rows: dict[int, Row1]
     classes: dict[str, Class]
@@ -89,18 +96,20 @@ class Table:
 
     def level_for(self, r: Fraction) -> int:
         """Table 6: I R >= 100, II 50 <= R < 100, III 10 <= R < 50, IV R < 10."""
-        return next(row.level for row in self.levels if row.r_min_inclusive is None or r >= Fraction(row.r_min_inclusive))
+        return next(row.level for row in self.levels if row.r_min_inclusive is None or r >= row.r_min_inclusive)
 
     def rows_named(self, name: str | None) -> tuple[int, ...]:
-        """Rows of Table 1 whose name or alias is exactly `name` (zh or en, case ignored); several for nitrocellulose."""
+        """Rows of Table 1 whose name or alias is exactly `name` (zh or en, any case); several for nitrocellulose."""
         wanted = (name or "").strip().casefold()
         if not wanted:
             return ()
-        return tuple(row.seq for row in self.rows.values() if wanted in {each.casefold() for each in (row.name_zh, row.name_en, *row.alias_zh.split(";"))})
+        return tuple(row.seq for row in self.rows.values() if wanted in row.names())
 
 
 def parse(table1: Named, table2: Named, beta: Named, alpha: Named, levels: Named) -> Table:
-    """The tables from their files (name, bytes). Raises `InvalidRules` with everything wrong, gaps between tables included."""
+    """The tables from their files (name, bytes). Raises `InvalidRules` with everything wrong, gaps between tables
+    included.
+    """
     first, second, betas = rows(*table1, Row1), rows(*table2, Row2), rows(*beta, RowBeta)
     alphas = sorted(rows(*alpha, RowAlpha), key=lambda row: -row.population_min)
     bounds = sorted(rows(*levels, RowLevel), key=lambda row: row.level)
@@ -116,8 +125,11 @@ def parse(table1: Named, table2: Named, beta: Named, alpha: Named, levels: Named
             *_table3_mismatches(table1[0], first, betas),
         ]
     )
-    classes = {row.symbol: Class(row.symbol, row.class_zh, row.description_en, row.critical_quantity_t, by_symbol[row.symbol]) for row in second}
-    return Table({row.seq: row for row in first}, classes, tuple(alphas), tuple(bounds))
+    classes = [
+        Class(row.symbol, row.class_zh, row.description_en, row.critical_quantity_t, by_symbol[row.symbol])
+        for row in second
+    ]
+    return Table({row.seq: row for row in first}, {row.symbol: row for row in classes}, tuple(alphas), tuple(bounds))
 
 
 def _table3_mismatches(name: str, first: tuple[Row1, ...], betas: tuple[RowBeta, ...]) -> list[str]:
@@ -132,12 +144,19 @@ def _table3_mismatches(name: str, first: tuple[Row1, ...], betas: tuple[RowBeta,
 def _alpha_gaps(name: str, alphas: list[RowAlpha]) -> list[str]:
     if not alphas or alphas[-1].population_min != 0 or alphas[0].population_max is not None:
         return [f"{name}: the bands must start at 0 and end open"]
-    pairs = zip(alphas, alphas[1:], strict=False)
-    return [f"{name}: {low.label_zh} does not end where {high.label_zh} begins" for high, low in pairs if low.population_max != high.population_min - 1]
+    return [
+        f"{name}: {low.label_zh} does not end where {high.label_zh} begins"
+        for high, low in pairwise(alphas)
+        if low.population_max != high.population_min - 1
+    ]
 
 
 def _level_gaps(name: str, bounds: list[RowLevel]) -> list[str]:
-    if [row.level for row in bounds] != [1, 2, 3, 4] or bounds[0].r_max_exclusive is not None or bounds[-1].r_min_inclusive is not None:
+    each_once = [row.level for row in bounds] == [1, 2, 3, 4]
+    if not each_once or bounds[0].r_max_exclusive is not None or bounds[-1].r_min_inclusive is not None:
         return [f"{name}: levels 1 to 4 must each stand once, level 1 open above, level 4 open below"]
-    pairs = zip(bounds, bounds[1:], strict=False)
-    return [f"{name}: level {worse.level} does not begin where level {row.level} ends" for worse, row in pairs if worse.r_min_inclusive != row.r_max_exclusive]
+    return [
+        f"{name}: level {worse.level} does not begin where level {row.level} ends"
+        for worse, row in pairwise(bounds)
+        if worse.r_min_inclusive != row.r_max_exclusive
+    ]

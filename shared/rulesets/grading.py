@@ -1,4 +1,4 @@
-"""Enterprise grading, 应急〔2018〕19号: items, direct-red rules and bands. Used by intake (validation) and scoring (grade)."""
+"""Enterprise grading, 应急〔2018〕19号: items, direct-red rules, bands. Used by intake and scoring."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,9 @@ Named = tuple[str, bytes]
 
 
 class Item(Row):
-    """One item: its points, and the most that its bonuses can add (0: it knows no bonus), read off the text of the rule."""
+    """One item: its points, and the most that its bonuses can add (0: it knows no bonus), read off the text of the
+    rule.
+    """
 
     code: str
     category_zh: str
@@ -54,13 +56,13 @@ def parse(items: Named, direct_red: Named, bands: Named) -> GradingTable:
     rated, reds, colours = rows(*items, Item), rows(*direct_red, DirectRed), rows(*bands, Band)
     points = sum(item.points for item in rated)
     minima = [band.min_inclusive for band in colours]
-    require(
-        [
-            *doubled(f"{items[0]}: item", (item.code for item in rated)),
-            *doubled(f"{direct_red[0]}: rule", (rule.code for rule in reds)),
-            *([] if points == 100 else [f"{items[0]}: the points sum to {points}, not to 100"]),
-            *([] if [band.colour for band in colours] == list(Colour) else [f"{bands[0]}: needs blue, yellow, orange, red in this order"]),
-            *([] if minima == sorted(set(minima), reverse=True) else [f"{bands[0]}: the minima must fall from blue to red"]),
-        ]
-    )
+    errors = doubled(f"{items[0]}: item", (item.code for item in rated))
+    errors += doubled(f"{direct_red[0]}: rule", (rule.code for rule in reds))
+    if points != 100:
+        errors.append(f"{items[0]}: the points sum to {points}, not to 100")
+    if [band.colour for band in colours] != list(Colour):
+        errors.append(f"{bands[0]}: needs blue, yellow, orange, red in this order")
+    if minima != sorted(set(minima), reverse=True):
+        errors.append(f"{bands[0]}: the minima must fall from blue to red")
+    require(errors)
     return GradingTable({item.code: item for item in rated}, {rule.code: rule for rule in reds}, colours)

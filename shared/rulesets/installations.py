@@ -1,4 +1,6 @@
-"""Old installations: design life reached or more than 20 years in operation (official survey of 2025). Used by intake and scoring."""
+"""Old installations: design life reached or more than 20 years in operation (official survey of 2025). Used by intake
+and scoring.
+"""
 
 import calendar
 from datetime import date
@@ -20,7 +22,9 @@ class OldInstallations(Rules):
 
 
 def is_old(rule: OldInstallations, commissioned_on: date, design_life_years: float | None, on: date) -> bool:
-    """Whether main equipment is at its design life (years, parts as whole months) or more than 20 years in operation on a day."""
+    """Whether main equipment is at its design life (years, parts as whole months) or more than 20 years in operation
+    on a day.
+    """
     if design_life_years is not None and on >= after_months(commissioned_on, round(design_life_years * 12)):
         return True
     return on > after_months(commissioned_on, rule.more_than_years * 12)

@@ -1,6 +1,7 @@
 """Risk bands of chemical parks, 应急〔2023〕123号. Used by intake and scoring."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from shared.rulesets.tables import Row, require, rows
@@ -34,9 +35,11 @@ def parse(bands: tuple[str, bytes]) -> ParkBands:
     found = rows(*bands, RowBand)
     gaps = [
         f"{bands[0]}: band {low.band} does not end where band {high.band} begins"
-        for low, high in zip(found, found[1:], strict=False)
+        for low, high in pairwise(found)
         if low.score_max_exclusive != high.score_min_inclusive
     ]
-    complete = [row.band for row in found] == ["A", "B", "C", "D"] and found[0].score_min_inclusive == 0 and found[-1].score_max_exclusive is None
-    require([*gaps, *([] if complete else [f"{bands[0]}: needs bands A to D from 0 up, the last open"])])
+    named = [row.band for row in found] == ["A", "B", "C", "D"]
+    if not named or found[0].score_min_inclusive != 0 or found[-1].score_max_exclusive is not None:
+        gaps.append(f"{bands[0]}: needs bands A to D from 0 up, the last open")
+    require(gaps)
     return ParkBands(found)

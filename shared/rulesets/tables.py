@@ -1,4 +1,4 @@
-"""Reading rule files (CSV and TOML bytes) into frozen rows; every module of this package parses its own files with it."""
+"""Reading rule files (CSV and TOML bytes) into frozen rows; every module of this package parses its own with it."""
 
 import csv
 import io
@@ -34,7 +34,9 @@ class Rules(BaseModel):
 
 
 def rows(name: str, content: bytes, model: type[M]) -> tuple[M, ...]:
-    """The rows of a CSV file (UTF-8, header line); an empty cell means absent. Raises `InvalidRules` naming file, line and column."""
+    """The rows of a CSV file (UTF-8, header line); an empty cell means absent. Raises `InvalidRules` naming file, line
+    and column.
+    """
     try:
         lines = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as wrong:
@@ -46,7 +48,8 @@ def rows(name: str, content: bytes, model: type[M]) -> tuple[M, ...]:
             errors.append(f"{name} line {number}: more cells than the header has")
             continue
         try:
-            found.append(model.model_validate_strings({column: cell for column, cell in line.items() if cell not in ("", None)}))
+            filled = {column: cell for column, cell in line.items() if cell not in ("", None)}
+            found.append(model.model_validate_strings(filled))
         except ValidationError as wrong:
             errors += described(f"{name} line {number}", wrong)
     if errors:
@@ -72,7 +75,10 @@ def rules(name: str, content: Mapping[str, Any], model: type[M]) -> M:
 
 def described(where: str, wrong: ValidationError) -> list[str]:
     """One text per error of a validation: where, which field, what."""
-    return [f"{where}: {'.'.join(str(part) for part in error['loc']) or 'content'}: {error['msg']}" for error in wrong.errors(include_input=False)]
+    return [
+        f"{where}: {'.'.join(str(part) for part in error['loc']) or 'content'}: {error['msg']}"
+        for error in wrong.errors(include_input=False)
+    ]
 
 
 def require(errors: Sequence[str]) -> None:

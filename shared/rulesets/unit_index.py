@@ -1,7 +1,10 @@
-"""The unit index: components, weights, bands, vetoes (this product's own choice, data of county_index.toml). Used by scoring and reporting."""
+"""The unit index: components, weights, bands, vetoes (this product's own choice, data of county_index.toml). Used by
+scoring and reporting.
+"""
 
 from collections.abc import Mapping
 from datetime import date
+from itertools import pairwise
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,25 +13,40 @@ from shared.events.base import Colour, GuidanceClass, Stage
 from shared.rulesets.parks import BandName
 from shared.rulesets.tables import Rules, doubled
 
-ComponentId = Literal["enterprise_grades", "major_findings", "rectification", "coverage", "old_installations", "chemical_parks", "key_tasks"]
-VetoId = Literal[
-    "major_accident", "larger_accident", "direct_red_enterprise", "major_finding_overdue", "major_finding_open_in_important_period"
+ComponentId = Literal[
+    "enterprise_grades",
+    "major_findings",
+    "rectification",
+    "coverage",
+    "old_installations",
+    "chemical_parks",
+    "key_tasks",
 ]
+VetoId = Literal[
+    "major_accident",
+    "larger_accident",
+    "direct_red_enterprise",
+    "major_finding_overdue",
+    "major_finding_open_in_important_period",
+]
+LEVEL_WEIGHTS: dict[int, float] = {1: 4, 2: 3, 3: 2, 4: 1}
+STAGE_WEIGHTS: dict[Stage, float] = dict(zip(Stage, (0.5, 0.3, 0.2), strict=True))
+BAND_VALUES: dict[BandName, float] = {"A": 0.0, "B": 0.4, "C": 0.8, "D": 1.0}
 
 
 class Component(Rules):
     """A component: its weight, and its score (0..1) without data, or "skip" to leave it out and rescale.
 
-    `level_weights` (enterprise_grades): added to an enterprise's weight of 1 by its highest hazard-unit level; `stage_weights` (coverage);
-    `band_values` (chemical_parks): score of a park by its band.
+    `level_weights` (enterprise_grades): added to an enterprise's weight of 1 by its highest hazard-unit level;
+    `stage_weights` (coverage); `band_values` (chemical_parks): score of a park by its band.
     """
 
     id: ComponentId
     weight: float = Field(gt=0)
     empty: Literal["skip"] | float
-    level_weights: dict[int, float] = {1: 4, 2: 3, 3: 2, 4: 1}
-    stage_weights: dict[Stage, float] = {Stage.SELF_INSPECTION: 0.5, Stage.RE_EXAMINATION: 0.3, Stage.EXPERT_VERIFICATION: 0.2}
-    band_values: dict[BandName, float] = {"A": 0.0, "B": 0.4, "C": 0.8, "D": 1.0}
+    level_weights: dict[int, float] = Field(default_factory=LEVEL_WEIGHTS.copy)
+    stage_weights: dict[Stage, float] = Field(default_factory=STAGE_WEIGHTS.copy)
+    band_values: dict[BandName, float] = Field(default_factory=BAND_VALUES.copy)
 
 
 class Veto(Rules):
@@ -39,7 +57,9 @@ class Veto(Rules):
 
 
 class ShortBoard(Rules):
-    """A short board: a score below `floor` (0..1), or in the lowest `percentile` of the class when it has `peers` units."""
+    """A short board: a score below `floor` (0..1), or in the lowest `percentile` of the class when it has `peers`
+    units.
+    """
 
     floor: float = Field(ge=0, le=1)
     percentile: float = Field(ge=0, le=100)
@@ -47,7 +67,7 @@ class ShortBoard(Rules):
 
 
 class Provisional(Rules):
-    """Until the self-inspection window closed or this share of the enrolled self-inspected, the index is provisional."""
+    """Until the self-inspection window closes or this share of the enrolled self-inspected: index provisional."""
 
     self_inspected_share: float = Field(default=0.5, ge=0, le=1)
 
@@ -71,10 +91,13 @@ class UnitIndex(Rules):
         wrong = []
         if abs(sum(component.weight for component in self.component) - 100) > 1e-9:
             wrong.append("the weights must sum to 100")
-        wrong += doubled("component", (each.id for each in self.component)) + doubled("veto", (each.id for each in self.veto))
-        wrong += [f"component {each.id}: empty must be within 0..1" for each in self.component if each.empty != "skip" and not 0 <= each.empty <= 1]
-        bounds = [self.bands.get(colour) for colour in Colour]
-        if None in bounds or bounds[-1] != 0 or any(better <= worse for better, worse in zip(bounds, bounds[1:], strict=False)):  # type: ignore[operator]
+        wrong += doubled("component", (each.id for each in self.component)) + doubled(
+            "veto", (each.id for each in self.veto)
+        )
+        beyond = [each for each in self.component if each.empty != "skip" and not 0 <= each.empty <= 1]
+        wrong += [f"component {each.id}: empty must be within 0..1" for each in beyond]
+        bounds = [self.bands.get(colour, -1.0) for colour in Colour]
+        if bounds[-1] != 0 or any(better <= worse for better, worse in pairwise(bounds)):
             wrong.append("bands must give blue > yellow > orange > red = 0")
         if wrong:
             raise ValueError("; ".join(wrong))

@@ -1,4 +1,6 @@
-"""Working days in China: the State Council's holiday notices (chinesecalendar), overridden by a table of data. Used for deadlines."""
+"""Working days in China: the State Council's holiday notices (chinesecalendar), overridden by a table of data. Used
+for deadlines.
+"""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
