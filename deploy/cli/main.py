@@ -8,6 +8,7 @@ app = typer.Typer(
     name="keycounty",
     help="Supervision of hazardous-chemical key counties: run it, feed it, check it.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_show_locals=False,  # locals may hold keys
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
