@@ -10,7 +10,9 @@ from shared.events.envelope import Event, Header, decode, encode, headers
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record to publish. `topic` is without the deployment's prefix (`inspections.v1`); the key decides the partition unless given."""
+    """A record to publish. `topic` is without the deployment's prefix (`inspections.v1`); the key decides the
+    partition unless given.
+    """
 
     topic: str
     key: bytes | None
@@ -49,12 +51,16 @@ class Publisher(Protocol):
     async def stop(self) -> None: ...
 
     async def publish(self, records: Sequence[Record]) -> None:
-        """All are with the broker (acks=all) in the order given per partition, or `Unavailable` is raised and any may be."""
+        """All are with the broker (acks=all) in the order given per partition, or `Unavailable` is raised and any may
+        be.
+        """
         ...
 
 
 class Consumer(Protocol):
-    """Reads records of some topics as one member of a group, from the first uncommitted on, committed ones of transactions only."""
+    """Reads records of some topics as one member of a group, from the first uncommitted on, committed ones of
+    transactions only.
+    """
 
     async def start(self) -> None: ...
 

@@ -4,7 +4,8 @@
 class Rejected(Exception):
     """Can never succeed, however often it is tried: the record belongs in the dead letters.
 
-    `reason` is a stable code (`not_an_event`, `unknown_type`, `schema`, `key_mismatch`, ...), `detail` says what was wrong.
+    `reason` is a stable code (`not_an_event`, `unknown_type`, `schema`, `key_mismatch`, ...), `detail` says what was
+    wrong.
     """
 
     def __init__(self, reason: str, detail: str) -> None:

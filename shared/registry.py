@@ -14,7 +14,9 @@ TIERS = ("county", "prefecture", "province", "national")
 
 
 class Registry:
-    """Objects by kind and id, with the look-ups that routing and authorisation need. Older revisions never replace newer ones."""
+    """Objects by kind and id, with the look-ups that routing and authorisation need. Older revisions never replace
+    newer ones.
+    """
 
     def __init__(self) -> None:
         self._objects: dict[str, dict[str, Object]] = defaultdict(dict)
@@ -69,7 +71,7 @@ class Registry:
         return None if key_id is None else (key_id, self._objects["keys"][key_id])
 
     def chain(self, unit_id: str) -> list[tuple[str, str, Object]]:
-        """(tier, authority id, authority) from the unit's county authority along `parent`; a loop in the data ends it."""
+        """(tier, authority id, authority) from the unit's county authority along `parent`; a loop ends it."""
         found: list[tuple[str, str, Object]] = []
         next_id = (self.unit(unit_id) or {}).get("authority")
         seen: set[str] = set()
@@ -93,7 +95,9 @@ class Registry:
     def units_of_team(self, id: str) -> frozenset[str]:
         """The units an expert team is assigned to, by the team itself or by an enrolment."""
         named = set((self.get("teams", id) or {}).get("units") or ())
-        named |= {enrolment["unit_id"] for enrolment in self.all("enrolments").values() if enrolment.get("team_id") == id}
+        named |= {
+            enrolment["unit_id"] for enrolment in self.all("enrolments").values() if enrolment.get("team_id") == id
+        }
         return frozenset(named)
 
     def enterprises_of_unit(self, unit_id: str) -> frozenset[str]:
@@ -125,7 +129,9 @@ class Registry:
 
 
 class RegistryFeed:
-    """Keeps a `Registry` in step with `registry.v1`. `consumer` reads all partitions from the beginning and commits nothing."""
+    """Keeps a `Registry` in step with `registry.v1`. `consumer` reads all partitions from the beginning and commits
+    nothing.
+    """
 
     def __init__(self, consumer: Consumer, registry: Registry) -> None:
         self._consumer = consumer
@@ -161,7 +167,8 @@ class RegistryFeed:
             await asyncio.sleep(0.5)
 
     def _take(self, delivery: Delivery) -> None:
-        # A record that is no registry event is intake's bug and no reason to stop alerts: it is counted and passed over.
+        # A record that is no registry event is intake's bug and no reason to stop alerts: it is counted and passed
+        # over.
         try:
             data = delivery.event().data if delivery.value is not None else None
         except Rejected:

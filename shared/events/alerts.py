@@ -1,4 +1,6 @@
-"""Events of `alerts.v1`: the duty to answer a hazard, and everything done about it. Written by notify; enough to rebuild notify from."""
+"""Events of `alerts.v1`: the duty to answer a hazard, and everything done about it. Written by notify; enough to
+rebuild notify from.
+"""
 
 import uuid
 from datetime import datetime

@@ -103,7 +103,8 @@ class LogPosition(Value):
 class Submitted(Data):
     """What an accepted submission carries: its place in the subject's sequence and who is behind it.
 
-    The envelope's subject is the enterprise, or the unit for park, key-task and guidance records; `seq` counts per subject from 1.
+    The envelope's subject is the enterprise, or the unit for park, key-task and guidance records; `seq` counts per
+    subject from 1.
     """
 
     submission_id: uuid.UUID
@@ -124,7 +125,9 @@ def name_id(*parts: str) -> uuid.UUID:
 
 
 def finding_id(enterprise_id: str, checklist: str, item: str, ref: str, drill: bool) -> uuid.UUID:
-    """Identity of a finding: a place, for ever (semantics: UUIDv5 of enterprise, checklist, item, ref, drill). `ref` is normalised."""
+    """Identity of a finding: a place, for ever (semantics: UUIDv5 of enterprise, checklist, item, ref, drill). `ref`
+    is normalised.
+    """
     return name_id("finding", enterprise_id, checklist, item, normalise_ref(ref), "drill" if drill else "real")
 
 
@@ -139,6 +142,27 @@ def normalise_ref(ref: str) -> str:
 
 
 __all__ = [
-    "Colour", "Data", "EnterpriseId", "Focus", "Grade", "GuidanceClass", "LogPosition", "Outcome", "RoundId", "RuleSetRef", "Stage",
-    "Submitted", "Text", "UnitId", "Value", "Window", "date", "datetime", "derive_id", "finding_id", "hazard_id", "name_id", "normalise_ref",
+    "Colour",
+    "Data",
+    "EnterpriseId",
+    "Focus",
+    "Grade",
+    "GuidanceClass",
+    "LogPosition",
+    "Outcome",
+    "RoundId",
+    "RuleSetRef",
+    "Stage",
+    "Submitted",
+    "Text",
+    "UnitId",
+    "Value",
+    "Window",
+    "date",
+    "datetime",
+    "derive_id",
+    "finding_id",
+    "hazard_id",
+    "name_id",
+    "normalise_ref",
 ]

@@ -11,7 +11,9 @@ PREFIX = "keycounty."
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One row: full type name with major version, model of its data, topic without prefix, and whether its key is the unit id."""
+    """One row: full type name with major version, model of its data, topic without prefix, and whether its key is the
+    unit id.
+    """
 
     type: str
     model: type[BaseModel]
@@ -43,15 +45,27 @@ _ALL = [
             "day.started": inspections.DayStarted,
         },
     ),
-    *_rows("registry.v1", {"registry.put": registry.RegistryPut, "registry.deleted": registry.RegistryDeleted}, keyed_by_unit=False),
+    *_rows(
+        "registry.v1",
+        {"registry.put": registry.RegistryPut, "registry.deleted": registry.RegistryDeleted},
+        keyed_by_unit=False,
+    ),
     *_rows(
         "risk.v1",
-        {"finding.assessed": risk.FindingAssessed, "enterprise.assessed": risk.EnterpriseAssessed, "unit.assessed": risk.UnitAssessed},
+        {
+            "finding.assessed": risk.FindingAssessed,
+            "enterprise.assessed": risk.EnterpriseAssessed,
+            "unit.assessed": risk.UnitAssessed,
+        },
     ),
     *_rows("risk.v1", {"fold.progressed": risk.FoldProgressed}, keyed_by_unit=False),
     *_rows(
         "hazards.v1",
-        {"hazard.raised": hazards.HazardRaised, "hazard.updated": hazards.HazardUpdated, "hazard.cleared": hazards.HazardCleared},
+        {
+            "hazard.raised": hazards.HazardRaised,
+            "hazard.updated": hazards.HazardUpdated,
+            "hazard.cleared": hazards.HazardCleared,
+        },
     ),
     *_rows(
         "alerts.v1",

@@ -50,7 +50,17 @@ def make(
 ) -> Event:
     """An event around `data`; its type follows from the model, its key from `unit_id` unless given."""
     spec = by_model(type(data))
-    return Event(id, spec.type, source, subject, time, key if key is not None else data.unit_id, data, correlation_id, traceparent)  # type: ignore[attr-defined]
+    return Event(
+        id,
+        spec.type,
+        source,
+        subject,
+        time,
+        key if key is not None else data.unit_id,
+        data,
+        correlation_id,
+        traceparent,
+    )  # type: ignore[attr-defined]
 
 
 def headers(event: Event) -> list[Header]:
@@ -78,8 +88,10 @@ def encode(event: Event) -> bytes:
 
 
 def decode(key: bytes | None, value: bytes | None, raw_headers: list[Header] | tuple[Header, ...]) -> Event:
-    """The event in a record. Raises `Rejected` (`not_an_event`, `unknown_type`, `schema`, `key_mismatch`) naming everything wrong."""
-    attributes = {name: content for name, content in raw_headers}
+    """The event in a record. Raises `Rejected` (`not_an_event`, `unknown_type`, `schema`, `key_mismatch`) naming
+    everything wrong.
+    """
+    attributes = dict(raw_headers)
     missing = [name for name in ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time") if name not in attributes]
     if missing or value is None or key is None:
         lacking = missing + (["value"] if value is None else []) + (["key"] if key is None else [])
@@ -97,7 +109,15 @@ def decode(key: bytes | None, value: bytes | None, raw_headers: list[Header] | t
     if spec.keyed_by_unit and unit != event_key:
         raise Rejected("key_mismatch", f"key {event_key!r} is not the unit {unit!r}")
     return Event(
-        event_id, spec.type, text["ce_source"], text["ce_subject"], time, event_key, data, text.get("ce_correlationid"), text.get("traceparent")
+        event_id,
+        spec.type,
+        text["ce_source"],
+        text["ce_subject"],
+        time,
+        event_key,
+        data,
+        text.get("ce_correlationid"),
+        text.get("traceparent"),
     )
 
 
@@ -106,7 +126,10 @@ def parse(spec: EventType, value: bytes) -> BaseModel:
     try:
         return spec.model.model_validate_json(value)
     except ValidationError as wrong:
-        found = "; ".join(f"/{'/'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in wrong.errors(include_input=False)[:20])
+        found = "; ".join(
+            f"/{'/'.join(str(part) for part in error['loc'])}: {error['msg']}"
+            for error in wrong.errors(include_input=False)[:20]
+        )
         raise Rejected("schema", found) from wrong
 
 

@@ -11,8 +11,9 @@ from shared.events.base import Data, EnterpriseId, LogPosition
 class HazardRaised(Data):
     """A hazard stands. `policy_key` names the row of the alert policy that gives the severity (usually `kind`).
 
-    `hazard_id` = UUIDv5(kind, subject, episode). `condition` marks a state rather than an emergency (a level, a missing person).
-    `caused_at` is the ce_time of the cause on the inspections log; notify records a hazard older than 24 h without sending.
+    `hazard_id` = UUIDv5(kind, subject, episode). `condition` marks a state rather than an emergency (a level, a missing
+    person). `caused_at` is the ce_time of the cause on the inspections log; notify records a hazard older than 24 h
+    without sending.
     """
 
     hazard_id: uuid.UUID

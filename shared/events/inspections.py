@@ -26,7 +26,9 @@ Role = Literal["principal", "technical", "operational"]
 
 
 class ImportantPeriod(Value):
-    """A span of days (both inclusive) in which timers are halved, such as the session of the National People's Congress."""
+    """A span of days (both inclusive) in which timers are halved, such as the session of the National People's
+    Congress.
+    """
 
     name: str
     from_: date = Field(alias="from")
@@ -43,7 +45,9 @@ class KeyTask(Value):
 
 
 class RoundOpened(Data):
-    """A round as it holds for one unit, whole; each change of the round or the enrolment sends it again with a higher `revision`."""
+    """A round as it holds for one unit, whole; each change of the round or the enrolment sends it again with a higher
+    `revision`.
+    """
 
     round_id: RoundId
     year: int
@@ -74,7 +78,9 @@ class EnterpriseWithdrawn(Data):
 
 
 class ItemResult(Value):
-    """A stage's answer to one checklist item; `finding_id` is given for findings and for a `conform` or `not_applicable` with a `ref`."""
+    """A stage's answer to one checklist item; `finding_id` is given for findings and for a `conform` or
+    `not_applicable` with a `ref`.
+    """
 
     item: str
     outcome: Outcome
@@ -90,7 +96,9 @@ class ItemResult(Value):
 
 
 class Grading(Value):
-    """Points for the enterprise's grade, keyed by item code of 应急〔2018〕19号 (`1.1` ... `9.1`); deductions and bonuses are positive points."""
+    """Points for the enterprise's grade, keyed by item code of 应急〔2018〕19号 (`1.1` ... `9.1`); deductions
+    and bonuses are positive points.
+    """
 
     deductions: dict[str, float] = Field(default_factory=dict)
     bonuses: dict[str, float] = Field(default_factory=dict)
@@ -98,7 +106,9 @@ class Grading(Value):
 
 
 class InspectionSubmitted(Submitted):
-    """One stage's inspection of one enterprise against one checklist. A later one for the same submission key supersedes it."""
+    """One stage's inspection of one enterprise against one checklist. A later one for the same submission key
+    supersedes it.
+    """
 
     round_id: RoundId
     stage: Stage
@@ -115,7 +125,9 @@ class InspectionSubmitted(Submitted):
 
 
 class Substance(Value):
-    """A substance of a hazard unit: `seq` is the row of GB 18218-2018 Table 1, `class_` a Table 2 symbol; quantity in tonnes (design maximum)."""
+    """A substance of a hazard unit: `seq` is the row of GB 18218-2018 Table 1, `class_` a Table 2 symbol; quantity in
+    tonnes (design maximum).
+    """
 
     model_config = Window.model_config
 
@@ -126,7 +138,9 @@ class Substance(Value):
 
 
 class HazardUnitDeclared(Submitted):
-    """A production or storage unit (GB 18218-2018) as declared; `responsible` holds person ids, None where nobody is named."""
+    """A production or storage unit (GB 18218-2018) as declared; `responsible` holds person ids, None where nobody is
+    named.
+    """
 
     hazard_unit_id: str
     enterprise_id: EnterpriseId
@@ -208,7 +222,9 @@ class GuidanceRecorded(Submitted):
 
 
 class AccidentReported(Submitted):
-    """An accident, graded by scoring after Decree 493 article 3; a supplement replaces the figures under the first report's id."""
+    """An accident, graded by scoring after Decree 493 article 3; a supplement replaces the figures under the first
+    report's id.
+    """
 
     accident_id: uuid.UUID
     enterprise_id: EnterpriseId
@@ -224,6 +240,8 @@ class AccidentReported(Submitted):
 
 
 class DayStarted(Data):
-    """Midnight of `day` (Asia/Shanghai) has passed for the unit: due dates move. One per unit and day, missed days in order."""
+    """Midnight of `day` (Asia/Shanghai) has passed for the unit: due dates move. One per unit and day, missed days in
+    order.
+    """
 
     day: date

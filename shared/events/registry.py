@@ -1,4 +1,6 @@
-"""Events of `registry.v1` (compacted, key `kind/id`): every service's copy of the registry, key hashes and intake's counts."""
+"""Events of `registry.v1` (compacted, key `kind/id`): every service's copy of the registry, key hashes and intake's
+counts.
+"""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -9,7 +11,9 @@ Kind = Literal["units", "authorities", "teams", "parks", "enterprises", "rounds"
 
 
 class RegistryPut(Value):
-    """An object as it stands now. `object` has the shape of its kind (contract); secrets in it are encrypted; `revision` only grows."""
+    """An object as it stands now. `object` has the shape of its kind (contract); secrets in it are encrypted;
+    `revision` only grows.
+    """
 
     kind: Kind
     id: str

@@ -4,7 +4,7 @@ import uuid
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from shared.events.base import (
     Colour,
@@ -34,7 +34,9 @@ class Contribution(Value):
 
 
 class Change(Value):
-    """The least change of one input (all others fixed) that moves the colour; lists of these are sorted smallest first."""
+    """The least change of one input (all others fixed) that moves the colour; lists of these are sorted smallest
+    first.
+    """
 
     input: str
     change: float
@@ -225,7 +227,7 @@ class UnitAssessed(Data):
     rule_sets: tuple[RuleSetRef, ...]
     counts: dict[str, int]
     parks: tuple[ParkBand, ...] = ()
-    key_tasks: dict[str, float] = {}
+    key_tasks: dict[str, float] = Field(default_factory=dict)
     accidents: tuple[AccidentGraded, ...] = ()
     guidance: Guidance = Guidance()
     important_periods: tuple[ImportantPeriod, ...] = ()
@@ -236,7 +238,9 @@ class UnitAssessed(Data):
 
 
 class FoldProgressed(Value):
-    """What scoring has done of one partition, in submissions; key and subject are the partition. `gaps` names subjects with a jump."""
+    """What scoring has done of one partition, in submissions; key and subject are the partition. `gaps` names subjects
+    with a jump.
+    """
 
     partition: int
     applied: int
@@ -244,6 +248,6 @@ class FoldProgressed(Value):
     duplicate: int
     drill: int
     dead_lettered: int
-    gaps: dict[str, int] = {}
+    gaps: dict[str, int] = Field(default_factory=dict)
     position: int
     as_of: AwareDatetime

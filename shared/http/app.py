@@ -21,7 +21,8 @@ from shared.telemetry import Metrics, correlation_id, log
 
 SUBMISSION_LIMIT = 768 * 1024
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 SECURITY_HEADERS = {
@@ -35,7 +36,9 @@ _CORRELATION = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 
 
 class Edge:
-    """ASGI wrapper: correlation id in and out, security headers, the size limit of a body without `large` paths, and the request's log line."""
+    """ASGI wrapper: correlation id in and out, security headers, the size limit of a body without `large` paths, and
+    the request's log line.
+    """
 
     def __init__(self, app: ASGIApp, large: Sequence[str]) -> None:
         self.app = app
@@ -110,7 +113,9 @@ def create_app(
     large: Sequence[str] = (),
 ) -> FastAPI:
     """The service's app. `large` names path prefixes whose bodies have limits of their own (batches, evidence)."""
-    app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None, swagger_ui_oauth2_redirect_url=None)
+    app = FastAPI(
+        title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None, swagger_ui_oauth2_redirect_url=None
+    )
     app.state.auth = auth
     app.state.service = service
     _handle_errors(app)
@@ -136,11 +141,17 @@ def _add_health(app: FastAPI, health: Health, metrics: Metrics) -> None:
     async def ready() -> Response:
         parts = await health.report()
         wrong = {name: text for name, text in parts.items() if text is not None}
-        return JSONResponse({"status": "not ready" if wrong else "ready", "parts": parts, "failing": wrong}, 503 if wrong else 200)
+        return JSONResponse(
+            {"status": "not ready" if wrong else "ready", "parts": parts, "failing": wrong}, 503 if wrong else 200
+        )
 
     async def render() -> Response:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    routes: list[tuple[str, Callable[[], Awaitable[Any]]]] = [("/health/live", live), ("/health/ready", ready), ("/metrics", render)]
+    routes: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
+        ("/health/live", live),
+        ("/health/ready", ready),
+        ("/metrics", render),
+    ]
     for path, answer in routes:
         app.add_api_route(path, answer, methods=["GET"], include_in_schema=path != "/metrics", response_model=None)

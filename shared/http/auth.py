@@ -72,7 +72,9 @@ class Access:
         self.registry = registry
 
     def units(self, action: Action) -> frozenset[str] | None:
-        """The units the action reaches; None = no limit by unit (everything, or an enterprise: then `enterprises()` limits). 403 when never."""
+        """The units the action reaches; None = no limit by unit (everything, or an enterprise: then `enterprises()`
+        limits). 403 when never.
+        """
         reach = self._reach(action)
         if reach in (Reach.ALL, Reach.OWN):
             return None
@@ -86,7 +88,9 @@ class Access:
         """The enterprises a key is limited to; None = no such limit. Both limits hold together."""
         if self.principal.role is Role.ENTERPRISE:
             return self.principal.enterprises
-        only_named = self.principal.enterprises and not (self.principal.units or self.principal.authority or self.principal.team)
+        only_named = self.principal.enterprises and not (
+            self.principal.units or self.principal.authority or self.principal.team
+        )
         return self.principal.enterprises if only_named else None
 
     def allows(self, action: Action, unit_id: str | None = None, enterprise_id: str | None = None) -> bool:
@@ -122,7 +126,9 @@ class Access:
 class Authenticator:
     """Turns a request into an `Access`, by bearer key or by the signed session cookie that the sign-in page sets."""
 
-    def __init__(self, registry: Registry, admin_key_sha256: str | None, session_secret: bytes, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, registry: Registry, admin_key_sha256: str | None, session_secret: bytes, now: Callable[[], datetime]
+    ) -> None:
         self.registry = registry
         self._admin = admin_key_sha256
         self._secret = session_secret

@@ -15,7 +15,11 @@ Cursor = Annotated[str | None, Query(max_length=1000)]
 
 def encode_cursor(position: dict[str, Any]) -> str:
     """A position as an opaque text, safe in a URL."""
-    return base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":"), sort_keys=True).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":"), sort_keys=True).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def decode_cursor(cursor: str) -> dict[str, Any]:
@@ -25,7 +29,9 @@ def decode_cursor(cursor: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        error = FieldError("query:cursor", "cursor", "This is no cursor of ours; leave it out to start from the beginning.")
+        error = FieldError(
+            "query:cursor", "cursor", "This is no cursor of ours; leave it out to start from the beginning."
+        )
         raise Problem(400, "cursor", error.detail, [error])
     return found
 

@@ -42,7 +42,9 @@ class Action(StrEnum):
 
 
 class Reach(StrEnum):
-    """How far an action goes for a role: its own enterprises, the units of its authority or team, its key's scope, or everything."""
+    """How far an action goes for a role: its own enterprises, the units of its authority or team, its key's scope, or
+    everything.
+    """
 
     OWN = "own"
     AREA = "area"

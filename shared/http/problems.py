@@ -90,13 +90,23 @@ def conflict(code: str, detail: str) -> Problem:
 def invalid(errors: Sequence[FieldError], detail: str | None = None) -> Problem:
     """422: the body is not valid; `errors` names everything at once."""
     count = len(errors)
-    return Problem(422, "invalid", detail or f"{count} {'thing is' if count == 1 else 'things are'} wrong with the request.", tuple(errors))
+    return Problem(
+        422,
+        "invalid",
+        detail or f"{count} {'thing is' if count == 1 else 'things are'} wrong with the request.",
+        tuple(errors),
+    )
 
 
 def unavailable(error: Unavailable) -> Problem:
     """503 with `Retry-After` in whole seconds."""
     retry = str(max(1, round(error.retry_after_s)))
-    return Problem(503, f"{error.part}_unavailable", f"The {error.part} is away; nothing was done. Try again.", headers={"Retry-After": retry})
+    return Problem(
+        503,
+        f"{error.part}_unavailable",
+        f"The {error.part} is away; nothing was done. Try again.",
+        headers={"Retry-After": retry},
+    )
 
 
 def respond(request: Request, problem: Problem) -> JSONResponse:
@@ -127,9 +137,12 @@ async def on_invalid_request(request: Request, error: Exception) -> JSONResponse
     return respond(request, invalid([_field_error(found) for found in error.errors()]))
 
 
-async def on_bug(request: Request, error: Exception) -> JSONResponse:
+async def on_bug(request: Request, _: Exception) -> JSONResponse:
     """A bug: says nothing of the inside; the log has the rest under the same correlation id."""
-    return respond(request, Problem(500, "internal_error", "Something went wrong here; it has been logged under this correlation id."))
+    return respond(
+        request,
+        Problem(500, "internal_error", "Something went wrong here; it has been logged under this correlation id."),
+    )
 
 
 def _field_error(found: Mapping[str, Any]) -> FieldError:

@@ -1,4 +1,4 @@
-"""Runs a service: its HTTP server and its background parts, until a signal or a bug ends them. Called by each wiring."""
+"""Runs a service, its HTTP server and its background parts, until a signal or a bug ends it. Called by each wiring."""
 
 import asyncio
 import contextlib
@@ -66,7 +66,8 @@ async def serve(app: FastAPI, settings: Settings) -> None:
 async def run_until_stopped(parts: Sequence[Part]) -> None:
     """Runs all parts side by side; stops them in reverse order on SIGTERM or SIGINT.
 
-    A part that raises, or ends by itself, is a bug: the process ends at once with exit code 70, before anything more is committed.
+    A part that raises, or ends by itself, is a bug: the process ends at once with exit code 70, before anything more
+    is committed.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

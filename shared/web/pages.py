@@ -56,7 +56,9 @@ class Pages:
         """The page as an answer; remembers the language that was asked for."""
         language = language_of(request)
         body = self._environment.get_template(template).render(self._shared_context(request, language) | context)
-        response = HTMLResponse(body, status, {"cache-control": "no-store", "content-language": language, "vary": "Accept-Language, Cookie"})
+        response = HTMLResponse(
+            body, status, {"cache-control": "no-store", "content-language": language, "vary": "Accept-Language, Cookie"}
+        )
         if "lang" in request.query_params:
             response.set_cookie(LANGUAGE_COOKIE, language, max_age=31_536_000, httponly=True, samesite="lax")
         return response
@@ -93,7 +95,9 @@ class Pages:
         zone = self._zone
         return {
             "lang": language,
-            "_": lambda text, **values: self.catalogue.gettext(language, text) % values if values else self.catalogue.gettext(language, text),
+            "_": lambda text, **values: (
+                self.catalogue.gettext(language, text) % values if values else self.catalogue.gettext(language, text)
+            ),
             "ngettext": lambda one, many, n: self.catalogue.ngettext(language, one, many, n) % {"n": n},
             "name": lambda texts: in_language(texts, language),
             "when": lambda moment: format_time(moment, zone),
@@ -101,7 +105,10 @@ class Pages:
         }
 
     def _sites(self) -> dict[str, str]:
-        return {name: str(getattr(self._settings, f"public_url_{name}") or "").rstrip("/") for name in ("intake", "notify", "reporting")}
+        return {
+            name: str(getattr(self._settings, f"public_url_{name}") or "").rstrip("/")
+            for name in ("intake", "notify", "reporting")
+        }
 
     def _sign_in_routes(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
@@ -111,7 +118,9 @@ class Pages:
             return self.render(request, "login.html", next=_local(next), failed=False)
 
         @router.post("/login")
-        def sign_in(request: Request, key: str = Form(max_length=200), next: str = Form("/", max_length=2000)) -> Response:
+        def sign_in(
+            request: Request, key: str = Form(max_length=200), next: str = Form("/", max_length=2000)
+        ) -> Response:
             authenticator: Authenticator = request.app.state.auth
             principal = authenticator.by_key(key.strip())
             if principal is None:
@@ -119,7 +128,12 @@ class Pages:
             response = RedirectResponse(_local(next), 303)
             secure = request.url.scheme == "https"
             response.set_cookie(
-                SESSION_COOKIE, authenticator.session(principal), max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure
+                SESSION_COOKIE,
+                authenticator.session(principal),
+                max_age=SESSION_SECONDS,
+                httponly=True,
+                samesite="strict",
+                secure=secure,
             )
             return response
 

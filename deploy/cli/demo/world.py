@@ -1,4 +1,6 @@
-"""The demo's synthetic world: six real guidance units of round 2023-1 (names only), everything else invented and marked so."""
+"""The demo's synthetic world: six real guidance units of round 2023-1 (names only), everything else invented and
+marked so.
+"""
 
 import csv
 import random
@@ -48,8 +50,10 @@ class World:
 
 PHASES = ("declarations", *STAGES, "rectifications", "unit records", "drill")
 
-# How the units differ: points lost per enterprise, share of enterprises with a major finding, share re-examined, whether one is overdue,
-# whether one enterprise falls under a direct-red rule. Chosen so that every colour and two kinds of veto appear; nothing real is meant.
+# How the units differ: points lost per enterprise, share of enterprises with a major finding, share re-examined,
+# whether one is overdue,
+# whether one enterprise falls under a direct-red rule. Chosen so that every colour and two kinds of veto appear;
+# nothing real is meant.
 CHARACTERS = (
     {"lost": 24, "major": 0.35, "re_examined": 0.8, "overdue": 1, "direct_red": 0, "park": 72.0, "tasks": 0.6},
     {"lost": 6, "major": 0.10, "re_examined": 1.0, "overdue": 1, "direct_red": 0, "park": 88.0, "tasks": 0.9},
@@ -61,7 +65,9 @@ CHARACTERS = (
 
 
 def make_world(unit_count: int, enterprise_count: int, seed: int, contact_targets: dict[str, str]) -> World:
-    """The world for so many units and enterprises a unit. `contact_targets` gives the webhook receiver's address (`webhook`) and secret."""
+    """The world for so many units and enterprises a unit. `contact_targets` gives the webhook receiver's address
+    (`webhook`) and secret.
+    """
     world, dice = World(), random.Random(seed)
     _add_authorities(world, unit_count, contact_targets)
     for place, unit in enumerate(world.units):
@@ -94,12 +100,24 @@ def _rows(count: int) -> list[dict[str, str]]:
 def _contact(name: str, channel: str, targets: dict[str, str], locale: str = "zh-CN") -> Body:
     target = f"{name}@keycounty.example" if channel == "email" else f"{targets['webhook']}/{name}"
     secret = targets["secret"] if channel == "webhook" else None
-    return {"id": f"{name}-{channel}", "channel": channel, "target": target, "secret": secret, "locale": locale, "hours": None}
+    return {
+        "id": f"{name}-{channel}",
+        "channel": channel,
+        "target": target,
+        "secret": secret,
+        "locale": locale,
+        "hours": None,
+    }
 
 
 def _add_authorities(world: World, unit_count: int, targets: dict[str, str]) -> None:
     put = world.registry.append
-    national = {"name": {"zh": "国家专班（演示）", "en": "National office (demo)"}, "tier": "national", "parent": None, "units": None}
+    national = {
+        "name": {"zh": "国家专班（演示）", "en": "National office (demo)"},
+        "tier": "national",
+        "parent": None,
+        "units": None,
+    }
     put(("authorities", "national", national | {"contacts": [_contact("national", "email", targets, "en")]}))
     known = {"national"}
     for row in _rows(unit_count):
@@ -110,9 +128,18 @@ def _add_authorities(world: World, unit_count: int, targets: dict[str, str]) -> 
             name = f"{tier}-{code}"
             if name not in known:
                 known.add(name)
-                label = {"zh": f"{'省级' if tier == 'province' else '市级'}应急管理部门 {code}（演示）", "en": f"{tier.title()} authority {code} (demo)"}
+                label = {
+                    "zh": f"{'省级' if tier == 'province' else '市级'}应急管理部门 {code}（演示）",
+                    "en": f"{tier.title()} authority {code} (demo)",
+                }
                 contacts = [_contact(name, "email", targets), _contact(name, "webhook", targets)]
-                put(("authorities", name, {"name": label, "tier": tier, "parent": parent, "units": None, "contacts": contacts}))
+                put(
+                    (
+                        "authorities",
+                        name,
+                        {"name": label, "tier": tier, "parent": parent, "units": None, "contacts": contacts},
+                    )
+                )
             parent = name
         _add_unit(world, row, parent, targets)
 
@@ -121,8 +148,17 @@ def _add_unit(world: World, row: dict[str, str], parent: str, targets: dict[str,
     unit_id = row["unit_id"]
     county = f"county-{unit_id}"
     label = {"zh": f"{row['name_zh']}应急管理局（演示）", "en": f"Emergency management bureau, {row['name_en']} (demo)"}
-    contacts = [_contact(county, "email", targets, "en" if unit_id == "nangang" else "zh-CN"), _contact(county, "webhook", targets)]
-    world.registry.append(("authorities", county, {"name": label, "tier": "county", "parent": parent, "units": None, "contacts": contacts}))
+    contacts = [
+        _contact(county, "email", targets, "en" if unit_id == "nangang" else "zh-CN"),
+        _contact(county, "webhook", targets),
+    ]
+    world.registry.append(
+        (
+            "authorities",
+            county,
+            {"name": label, "tier": "county", "parent": parent, "units": None, "contacts": contacts},
+        )
+    )
     unit = {
         "name": {"zh": row["name_zh"], "en": row["name_en"]},
         "kind": row["kind"],
@@ -145,18 +181,34 @@ def make_uscc(region: str, number: int) -> str:
 def _add_enterprises(world: World, unit: Body, place: int, count: int, dice: random.Random) -> None:
     region = unit["division_code"] or f"9{place:05}"
     park = f"park-{unit['id']}"
-    world.registry.append(("parks", park, {"name": {"zh": f"示例化工园区（{unit['name']['zh']}）", "en": "Sample chemical park"}, "unit_id": unit["id"]}))
+    world.registry.append(
+        (
+            "parks",
+            park,
+            {
+                "name": {"zh": f"示例化工园区（{unit['name']['zh']}）", "en": "Sample chemical park"},
+                "unit_id": unit["id"],
+            },
+        )
+    )
     members = []
     for number in range(1, count + 1):
         code = make_uscc(region, place * 500 + number)
         body = {
-            "name": {"zh": f"示例企业{number:02}（{unit['name']['zh']}，虚构）", "en": f"Sample enterprise {number:02}, {unit['id']} (synthetic)"},
+            "name": {
+                "zh": f"示例企业{number:02}（{unit['name']['zh']}，虚构）",
+                "en": f"Sample enterprise {number:02}, {unit['id']} (synthetic)",
+            },
             "unit_id": unit["id"],
             "category": dice.choice(["production", "storage", "user", "pharma"]),
             "park_id": park if number % 2 else None,
         }
         world.registry.append(("enterprises", code, body))
-        world.keys[code] = {"role": "enterprise", "scope": {"enterprises": [code]}, "label": f"safety officer {code} (demo)"}
+        world.keys[code] = {
+            "role": "enterprise",
+            "scope": {"enterprises": [code]},
+            "label": f"safety officer {code} (demo)",
+        }
         members.append(code)
     world.enterprises[unit["id"]] = members
 
@@ -166,8 +218,17 @@ def _window(first: str, last: str) -> Body:
 
 
 def _add_round(world: World) -> None:
-    members = [{"name": "Sample expert A", "field": "process safety", "lead": True}, {"name": "Sample expert B", "field": "instruments", "lead": False}]
-    world.registry.append(("teams", TEAM, {"name": "Expert team 1 (demo)", "units": [unit["id"] for unit in world.units], "members": members}))
+    members = [
+        {"name": "Sample expert A", "field": "process safety", "lead": True},
+        {"name": "Sample expert B", "field": "instruments", "lead": False},
+    ]
+    world.registry.append(
+        (
+            "teams",
+            TEAM,
+            {"name": "Expert team 1 (demo)", "units": [unit["id"] for unit in world.units], "members": members},
+        )
+    )
     world.keys[TEAM] = {"role": "expert", "scope": {"team": TEAM}, "label": "expert team 1 (demo)"}
     world.keys["national"] = {"role": "national", "scope": {}, "label": "national office (demo)"}
     windows = {
@@ -176,8 +237,19 @@ def _add_round(world: World) -> None:
         "expert_verification": _window("2023-02-20", "2023-03-18"),
     }
     period = {"name": "National People's Congress session 全国两会", "from": "2023-03-04", "to": "2023-03-13"}
-    tasks = [{"id": "dual-prevention", "name": "双重预防机制数字化"}, {"id": "old-plants", "name": "老旧装置安全风险评估"}]
-    body = {"year": 2023, "number": 1, "status": "open", "windows": windows, "important_periods": [period], "key_tasks": tasks, "synthetic": True}
+    tasks = [
+        {"id": "dual-prevention", "name": "双重预防机制数字化"},
+        {"id": "old-plants", "name": "老旧装置安全风险评估"},
+    ]
+    body = {
+        "year": 2023,
+        "number": 1,
+        "status": "open",
+        "windows": windows,
+        "important_periods": [period],
+        "key_tasks": tasks,
+        "synthetic": True,
+    }
     world.registry.append(("rounds", ROUND, body))
     classes = ("improvement", "demonstration", "improvement", "demonstration", "comprehensive", "improvement")
     for place, unit in enumerate(world.units):
@@ -201,7 +273,9 @@ class _Unit:
     def __init__(self, world: World, unit: Body, character: dict[str, Any], dice: random.Random) -> None:
         self.world, self.unit, self.character, self.dice = world, unit, character, dice
         self.members = world.enterprises[unit["id"]]
-        self.majors = self.members[: round(character["major"] * len(self.members))] or ([self.members[0]] if character["overdue"] else [])
+        self.majors = self.members[: round(character["major"] * len(self.members))] or (
+            [self.members[0]] if character["overdue"] else []
+        )
 
     def submit(self) -> None:
         for place, enterprise in enumerate(self.members):
@@ -220,14 +294,21 @@ class _Unit:
     def _declare(self, place: int, enterprise: str) -> None:
         if place % 2 == 0:
             tonnes = 250.0 if place == 0 and self.character["lost"] > 20 else self.dice.choice([5.0, 12.0, 20.0])
-            people = {"principal": 1, "technical": 1, "operational": 0 if place == 2 and self.character["lost"] > 10 else 1}
+            people = {
+                "principal": 1,
+                "technical": 1,
+                "operational": 0 if place == 2 and self.character["lost"] > 10 else 1,
+            }
             body = {
                 "hazard_unit_id": f"hu-{place + 1}",
                 "enterprise_id": enterprise,
                 "unit_id": self.unit["id"],
                 "kind": "storage",
                 "exposed_population": 120 if tonnes == 250.0 else 60,
-                "substances": [{"seq": 12, "quantity_t": tonnes, "class": None}, {"seq": 1, "quantity_t": 5.0, "class": None}],
+                "substances": [
+                    {"seq": 12, "quantity_t": tonnes, "class": None},
+                    {"seq": 1, "quantity_t": 5.0, "class": None},
+                ],
                 "responsible": {role: _person(role, place) if there else None for role, there in people.items()},
                 "declared_on": "2023-02-08",
             }
@@ -249,7 +330,11 @@ class _Unit:
             "stage": stage,
             "unit_id": self.unit["id"],
             "enterprise_id": enterprise,
-            "inspected_on": {"self_inspection": "2023-02-10", "re_examination": "2023-02-15", "expert_verification": "2023-02-20"}[stage],
+            "inspected_on": {
+                "self_inspection": "2023-02-10",
+                "re_examination": "2023-02-15",
+                "expert_verification": "2023-02-20",
+            }[stage],
             "inspector": {"name": "Sample inspector", "position": "demo"},
             "checklist": CHECKLIST,
             "results": [self._result(stage, enterprise, place, item) for item in CHECKLIST_ITEMS],
@@ -280,19 +365,45 @@ class _Unit:
     def _grading(self, stage: str, enterprise: str) -> Body | None:
         if stage == "expert_verification":
             return None
-        lost = max(0.0, self.character["lost"] + self.dice.choice([-3.0, 0.0, 2.0, 5.0]) + (2.0 if stage == "re_examination" else 0.0))
+        lost = max(
+            0.0,
+            self.character["lost"]
+            + self.dice.choice([-3.0, 0.0, 2.0, 5.0])
+            + (2.0 if stage == "re_examination" else 0.0),
+        )
         share = lost / len(GRADING_ITEMS)
         direct = ["dr2"] if self.character["direct_red"] and enterprise == self.members[-1] else []
-        return {"deductions": {item: round(share, 2) for item in GRADING_ITEMS}, "bonuses": {"8.1": 3.0}, "direct_red": direct}
+        return {
+            "deductions": {item: round(share, 2) for item in GRADING_ITEMS},
+            "bonuses": {"8.1": 3.0},
+            "direct_red": direct,
+        }
 
     def _records(self) -> None:
         unit_id, county = self.unit["id"], self.unit["county"]
-        park = {"park_id": f"park-{unit_id}", "unit_id": unit_id, "score": self.character["park"], "assessed_on": "2023-02-16"}
+        park = {
+            "park_id": f"park-{unit_id}",
+            "unit_id": unit_id,
+            "score": self.character["park"],
+            "assessed_on": "2023-02-16",
+        }
         self._post("unit records", "/v1/park-assessments", county, park, f"{unit_id}-park")
-        task = {"round_id": ROUND, "unit_id": unit_id, "task_id": "dual-prevention", "progress": self.character["tasks"], "on": "2023-02-19", "note": None}
+        task = {
+            "round_id": ROUND,
+            "unit_id": unit_id,
+            "task_id": "dual-prevention",
+            "progress": self.character["tasks"],
+            "on": "2023-02-19",
+            "note": None,
+        }
         self._post("unit records", "/v1/key-task-progress", county, task, f"{unit_id}-task")
         guidance = {"round_id": ROUND, "unit_id": unit_id, "team_id": TEAM, "kind": "training", "on": "2023-02-20"}
-        guidance |= {"enterprises": self.members[:2], "hours": 3, "people": 40, "text": "Demo: managing special work permits."}
+        guidance |= {
+            "enterprises": self.members[:2],
+            "hours": 3,
+            "people": 40,
+            "text": "Demo: managing special work permits.",
+        }
         self._post("unit records", "/v1/guidance-records", TEAM, guidance, f"{unit_id}-guidance")
 
 
@@ -325,13 +436,18 @@ def day(text: str) -> date:
 
 
 def rectifications(findings: dict[str, Body], world: World) -> list[Post]:
-    """Steps on findings that intake named in its answers: in units without overdue ones, done by the enterprise and verified by the county."""
+    """Steps on findings that intake named in its answers: in units without overdue ones, done by the enterprise and
+    verified by the county.
+    """
     posts: list[Post] = []
     for finding_id, found in sorted(findings.items()):
         if found["due_on"] < TODAY.isoformat() or int(finding_id[0], 16) % 2:
             continue
         county = next(unit["county"] for unit in world.units if unit["id"] == found["unit_id"])
-        for action, key, on in (("done", found["enterprise_id"], TODAY - timedelta(days=1)), ("verified", county, TODAY)):
+        for action, key, on in (
+            ("done", found["enterprise_id"], TODAY - timedelta(days=1)),
+            ("verified", county, TODAY),
+        ):
             body = {
                 "enterprise_id": found["enterprise_id"],
                 "unit_id": found["unit_id"],
@@ -343,5 +459,7 @@ def rectifications(findings: dict[str, Body], world: World) -> list[Post]:
                 "evidence": [],
                 "drill": False,
             }
-            posts.append(Post("/v1/rectifications", key, body, f"demo-rect-{finding_id}-{action}", f"{finding_id}-{action}"))
+            posts.append(
+                Post("/v1/rectifications", key, body, f"demo-rect-{finding_id}-{action}", f"{finding_id}-{action}")
+            )
     return posts
