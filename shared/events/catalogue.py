@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from shared.events import alerts, hazards, inspections, registry, risk
 
 PREFIX = "keycounty."
+Model = type[BaseModel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class EventType:
     """
 
     type: str
-    model: type[BaseModel]
+    model: Model
     topic: str
     keyed_by_unit: bool = True
 

@@ -4,10 +4,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import Rejected
+from shared.events.base import Data
 from shared.events.catalogue import CATALOGUE, PREFIX, EventType, by_model
 
 SPECVERSION = "1.0"
@@ -56,11 +58,11 @@ def make(
         source,
         subject,
         time,
-        key if key is not None else data.unit_id,
+        cast(Data, data).unit_id if key is None else key,
         data,
         correlation_id,
         traceparent,
-    )  # type: ignore[attr-defined]
+    )
 
 
 def headers(event: Event) -> list[Header]:
