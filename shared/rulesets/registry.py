@@ -1,4 +1,4 @@
-"""The dated rule sets at hand: loaded once at start by each service's wiring, then handed to the rules as an argument."""
+"""The dated rule sets at hand: loaded once at start by each service's wiring, then handed to the rules."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
