@@ -1,0 +1,51 @@
+"""One batch of one partition: records in, records out. Called by stream within a transaction, by replay and by the
+benchmarks without."""
+
+from collections.abc import Iterator, Sequence
+
+from services.scoring.ports import Arrived, Effects, PartitionFold
+from shared.bus import Record
+from shared.errors import Rejected
+from shared.events.catalogue import CATALOGUE
+from shared.events.envelope import Event, decode, encode, headers
+
+SOURCE = "inspections.v1"
+CHANGELOG = "scoring-state.v1"
+DEAD_LETTERS = "dead-letters.v1"
+DETAIL_LIMIT = 2000
+
+
+def fold_batch(fold: PartitionFold, partition: int, arrived: Sequence[Arrived]) -> list[Record]:
+    """Folds the records in order and gives all that must become durable with them: dead letters, rows, outputs."""
+    records = []
+    for record in arrived:
+        try:
+            fold.apply(decode(record.key, record.value, tuple(record.headers)), record.offset)
+        except Rejected as reason:
+            fold.note_dead_letter(record.offset, None)
+            records.append(dead_letter(record, partition, reason))
+    records.extend(records_of(fold.flush(), partition))
+    return records
+
+
+def records_of(effects: Effects, partition: int) -> Iterator[Record]:
+    """Rows and events as records on the source's own partition number."""
+    for key, value in effects.rows:
+        yield Record(CHANGELOG, key, value, (), partition)
+    for event in effects.events:
+        yield output(event, partition)
+
+
+def output(event: Event, partition: int) -> Record:
+    return Record(CATALOGUE[event.type].topic, event.key.encode(), encode(event), tuple(headers(event)), partition)
+
+
+def dead_letter(record: Arrived, partition: int, reason: Rejected) -> Record:
+    """The record as it was, with why and where from in `kc_` headers."""
+    told = (
+        ("kc_reason", reason.reason.encode()),
+        ("kc_detail", reason.detail[:DETAIL_LIMIT].encode()),
+        ("kc_source", f"{SOURCE}:{partition}:{record.offset}".encode()),
+        ("kc_service", b"scoring"),
+    )
+    return Record(DEAD_LETTERS, record.key, record.value, (*record.headers, *told), partition)
