@@ -74,9 +74,11 @@ class Child:
     def wait_ready(self, timeout: float) -> None:
         """Poll the probe until it holds. Raises ChildFailed when the process ends first or `timeout` seconds pass."""
         deadline = time.monotonic() + timeout
-        while not self.command.ready():
+        while True:
             if not self.alive:
                 raise ChildFailed(f"{self.name} ended with code {self.exit_code}:\n{self.tail()}")
+            if self.command.ready():
+                return
             if time.monotonic() > deadline:
                 raise ChildFailed(f"{self.name} was not ready in {timeout:g} s:\n{self.tail()}")
             time.sleep(0.02)

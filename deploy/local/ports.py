@@ -1,6 +1,7 @@
 """Which TCP ports of 127.0.0.1 the parts of a local runtime listen on. Used by `Runtime` and `keycounty up`."""
 
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -48,10 +49,16 @@ class Ports:
         }
         return {"kafka": self.kafka, "kafka controller": self.controller, "mongo": self.mongo} | services
 
-    def check(self, replicas: Mapping[str, int]) -> None:
-        """Raises PortsTakenError that names every taken port at once."""
-        taken = [f"{port} ({label})" for label, port in self.all(replicas).items() if port_taken(port)]
-        if taken:
+    def check(self, replicas: Mapping[str, int], patience: float = 2.0) -> None:
+        """Raises PortsTakenError that names every taken port at once.
+
+        A process killed just now may hold its ports a little longer: they have `patience` seconds to become free.
+        """
+        deadline = time.monotonic() + patience
+        while taken := [f"{port} ({label})" for label, port in self.all(replicas).items() if port_taken(port)]:
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
             raise PortsTakenError(f"ports in use: {', '.join(taken)}; --port-base N moves them all (to N+1 … N+93)")
 
 

@@ -17,6 +17,7 @@ class Runtime:
     """
 
     def __init__(self, options: Options, report: Callable[[str], None] = lambda _: None) -> None:
+        self.options = options
         self.run_file = (options.run_file or options.data_dir / "run.json").resolve()
         self.failure: Exception | None = None
         self._data_dir = options.data_dir.resolve()
