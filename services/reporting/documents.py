@@ -1,0 +1,108 @@
+"""The read models' documents and what may be asked of a store of them; used by projections, handlers, queries and
+the stores.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+Where = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One document as it stands after an event.
+
+    `order` is the place of its cause (offset on the cause's partition, or the version its writer gave): among writes
+    of one
+    (collection, id) the highest order stands, whichever came first.
+    """
+
+    collection: str
+    id: str
+    order: int
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index a collection needs, as field names in order; `-` before a name sorts it downwards."""
+
+    collection: str
+    fields: tuple[str, ...]
+
+
+INDEXES = (
+    Index("units", ("round_id", "_id")),
+    Index("unit_rounds", ("round_id", "unit_id")),
+    Index("unit_rounds", ("unit_id", "round_id")),
+    Index("risk_history", ("unit_id", "at", "order")),
+    Index("risk_history", ("unit_id", "round_id", "at", "order")),
+    Index("enterprises", ("unit_id", "_id")),
+    Index("enterprises", ("enterprise_id", "at")),
+    Index("enterprise_rounds", ("unit_id", "round_id", "enterprise_id")),
+    Index("findings", ("unit_id", "state", "_id")),
+    Index("findings", ("unit_id", "_id")),
+    Index("findings", ("enterprise_id", "_id")),
+    Index("finding_rounds", ("unit_id", "round_id", "_id")),
+    Index("alerts", ("unit_id", "opened_at")),
+    Index("alerts", ("enterprise_id", "opened_at")),
+    Index("answers", ("unit_id", "at")),
+    Index("submissions", ("unit_id", "at")),
+    Index("submissions", ("enterprise_id", "at")),
+    Index("submissions", ("unit_id", "round_id", "type")),
+    Index("submissions", ("at",)),
+    Index("rounds", ("round_id", "unit_id")),
+    Index("subjects", ("gapped",)),
+    Index("subjects", ("subject",)),
+    Index("changes", ("stream", "order")),
+)
+
+
+class ReadModels(Protocol):
+    """A store of documents. `Where` is a MongoDB filter using equality, `$in`, `$ne`, `$lt`, `$lte`, `$gt` and
+    `$gte` only.
+    """
+
+    async def replace_newer(self, writes: Sequence[Write]) -> None:
+        """Each write whose order is at least the stored one replaces its document. Raises `Unavailable`."""
+        ...
+
+    async def get(self, collection: str, id: str) -> Document | None: ...
+
+    async def get_many(self, collection: str, ids: Iterable[str]) -> dict[str, Document]: ...
+
+    async def find(
+        self,
+        collection: str,
+        where: Where,
+        *,
+        sort: Sequence[str] = ("_id",),
+        limit: int = 0,
+        fields: Sequence[str] = (),
+    ) -> list[Document]:
+        """Documents that fit, sorted (`-name` downwards); `limit` 0 means all; `fields` names what to read, all when
+        empty.
+        """
+        ...
+
+    async def sums(self, collection: str, field: str, by: str) -> dict[str, int]:
+        """Sum of an integer field over the collection, grouped by another field."""
+        ...
+
+
+def newest(writes: Iterable[Write]) -> list[Write]:
+    """One write for each (collection, id): the one that stands."""
+    found: dict[tuple[str, str], Write] = {}
+    for write in writes:
+        known = found.get((write.collection, write.id))
+        if known is None or write.order >= known.order:
+            found[(write.collection, write.id)] = write
+    return list(found.values())
+
+
+def stamp(at: datetime) -> str:
+    """A time as text that sorts as the time does: UTC, microseconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,167 @@
+"""Freezes evaluations: facts at one cut-off of the log, canonical JSON (RFC 8785), SHA-256. Called by the API."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import rfc8785
+
+from services.reporting.documents import Document, ReadModels, stamp
+from services.reporting.facts import Facts, Moved
+from services.reporting.rules.evaluation import (
+    NationalEvaluation,
+    UnitEvaluation,
+    UnitFacts,
+    evaluate_nation,
+    evaluate_unit,
+)
+from shared.errors import Unavailable
+from shared.events.base import Value, name_id
+from shared.events.inspections import ImportantPeriod
+from shared.registry import Registry
+from shared.rulesets import RuleSets
+from shared.rulesets.unit_index import UnitIndex
+
+PATIENCE_S = 6.0
+STEP_S = 0.1
+Cut = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A frozen evaluation: `body` is its canonical JSON, `sha256` the hex digest of `body` without the `sha256`
+    field.
+    """
+
+    id: str
+    round_id: str
+    unit_id: str | None
+    sha256: str
+    frozen_at: str
+    body: str
+
+    def content(self) -> dict[str, Any]:
+        """The evaluation as JSON data."""
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+class Evaluations(Protocol):
+    """Where frozen evaluations are kept; nothing in it ever changes."""
+
+    async def add(self, evaluation: Frozen) -> Frozen:
+        """Keeps it; answers the one already kept under its id, if any."""
+        ...
+
+    async def get(self, id: str) -> Frozen | None: ...
+
+    async def of(self, round_id: str, unit_id: str | None) -> Sequence[Frozen]:
+        """The evaluations of a unit (or of the nation) in a round, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Freezer:
+    """Builds and keeps evaluations. Short boards follow the unit index that scored the unit."""
+
+    models: ReadModels
+    evaluations: Evaluations
+    registry: Registry
+    rule_sets: RuleSets
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    patience_s: float = PATIENCE_S
+
+    async def freeze(self, round_id: str, unit_id: str | None, by: str) -> Frozen | None:
+        """The evaluation of a unit, or of all units of the round (`unit_id` None); None when the round has none there.
+
+        Raises `Unavailable("projection")` when not everything derived from the log as seen now has arrived in time.
+        """
+        seen = await self._seen_of("inspections.v1")
+        waited = 0.0
+        while True:
+            cut = await self._cut(seen)
+            try:
+                if cut is not None:
+                    return await self._build(round_id, unit_id, by, cut)
+            except Moved:
+                pass
+            if waited >= self.patience_s:
+                raise Unavailable("projection", "scoring has not caught up with what has been reported", 5)
+            waited += STEP_S
+            await self.sleep(STEP_S)
+
+    async def _cut(self, seen: Cut) -> Cut | None:
+        """Next offset per partition up to which everything derived is here; None while it lags behind `seen`."""
+        rows = await self.models.find("folds", {})
+        passed = {str(row["partition"]): row["position"] for row in rows}
+        return (
+            passed if all(passed.get(partition, 0) >= next_offset for partition, next_offset in seen.items()) else None
+        )
+
+    async def _build(self, round_id: str, unit_id: str | None, by: str, cut: Cut) -> Frozen | None:
+        facts = Facts(self.models, self.registry, cut)
+        cut_off = {"inspections.v1": cut, "alerts.v1": await self._seen_of("alerts.v1")}
+        if unit_id is None:
+            nation = await self._nation(round_id, facts)
+            return await self._keep(nation, cut_off, by) if nation else None
+        found = await facts.of_unit(round_id, unit_id)
+        return await self._keep(self._evaluate(found), cut_off, by) if found else None
+
+    async def _nation(self, round_id: str, facts: Facts) -> NationalEvaluation | None:
+        built: list[UnitEvaluation] = []
+        periods: dict[str, ImportantPeriod] = {}
+        for name in await facts.units_of_round(round_id):
+            one = await facts.of_unit(round_id, name)
+            if one is not None:
+                built.append(self._evaluate(one))
+                periods |= {period.name: period for period in one.round.important_periods}
+        return evaluate_nation(round_id, built, [periods[name] for name in sorted(periods)]) if built else None
+
+    def _evaluate(self, facts: UnitFacts) -> UnitEvaluation:
+        ref = next(ref for ref in facts.unit.rule_sets if ref.id == "unit-index")
+        return evaluate_unit(facts, self.rule_sets.get(ref.id, ref.version).of(UnitIndex).short_board)
+
+    async def _seen_of(self, topic: str) -> Cut:
+        """What this service has seen of a topic: next offset per partition."""
+        rows = await self.models.find("progress", {"topic": topic})
+        return {str(row["partition"]): row["next"] for row in rows}
+
+    async def _keep(self, evaluation: Value, cut_off: Mapping[str, Cut], by: str) -> Frozen:
+        content = evaluation.model_dump(mode="json")
+        earlier = await self.evaluations.of(content["round_id"], content["unit_id"])
+        document = {
+            **content,
+            "cut_off": {topic: dict(cut) for topic, cut in cut_off.items()},
+            "frozen_at": stamp(self.now()),
+            "frozen_by": by,
+        }
+        document["supersedes"] = earlier[-1].id if earlier else None
+        return await self.evaluations.add(seal(document))
+
+
+def seal(document: Document) -> Frozen:
+    """The document with its id (computed from round, unit, cut-off and content) and its SHA-256."""
+    known = {name: value for name, value in document.items() if name not in ("frozen_at", "frozen_by", "supersedes")}
+    scope = document["unit_id"] or "national"
+    name = str(name_id("evaluation", document["round_id"], scope, digest(known)))
+    whole = {**document, "evaluation_id": name}
+    sha256 = digest(whole)
+    body = rfc8785.dumps({**whole, "sha256": sha256}).decode()
+    return Frozen(name, document["round_id"], document["unit_id"], sha256, document["frozen_at"], body)
+
+
+def digest(document: Document) -> str:
+    """SHA-256 (hex) of the canonical JSON (RFC 8785) without the field `sha256`."""
+    return hashlib.sha256(
+        rfc8785.dumps({name: value for name, value in document.items() if name != "sha256"})
+    ).hexdigest()
+
+
+def genuine(document: Document) -> bool:
+    """Whether a document still has the hash it was frozen with."""
+    return isinstance(document.get("sha256"), str) and digest(document) == document["sha256"]

@@ -1,0 +1,3 @@
+"""The evaluation's pure decisions: statistics, rates, agreement of stages, short boards, suggested class. No I/O, no
+clock.
+"""
