@@ -8,7 +8,7 @@ def problem(code: str) -> str | None:
     """What is wrong with a code, as a stable word (`length`, `characters`, `check_digit`); None when it is valid and
     in its plain form.
     """
-    if code != code.strip().upper() or not code.isalnum():
+    if code != code.strip().upper() or not (code.isascii() and code.isalnum()):
         return "characters" if len(code) == 18 else "length"
     try:
         uscc.validate(code)
