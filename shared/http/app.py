@@ -17,7 +17,7 @@ from shared.errors import Unavailable
 from shared.health import Health
 from shared.http import problems
 from shared.http.auth import Authenticator
-from shared.telemetry import Metrics, correlation_id, log
+from shared.telemetry import Metrics, correlation_id, log, traceparent
 
 SUBMISSION_LIMIT = 768 * 1024
 CSP = (
@@ -32,6 +32,7 @@ SECURITY_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _CORRELATION = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 
 
@@ -49,13 +50,15 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-correlation-id", "")
+        headers = Headers(scope=scope)
+        given = headers.get("x-correlation-id", "")
         known = given if _CORRELATION.match(given) else uuid.uuid4().hex
-        token = correlation_id.set(known)
+        tokens = correlation_id.set(known), traceparent.set(_trace(headers))
         try:
             await self._answer(scope, receive, send, known)
         finally:
-            correlation_id.reset(token)
+            correlation_id.reset(tokens[0])
+            traceparent.reset(tokens[1])
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, known: str) -> None:
         async def sending(message: Message) -> None:
@@ -76,6 +79,11 @@ class Edge:
     def _note(self, scope: Scope, status: int) -> None:
         if not scope["path"].startswith(("/health", "/metrics", "/static", "/ack/")):
             self.log.info("request", method=scope["method"], path=scope["path"], status=status)
+
+
+def _trace(headers: Headers) -> str | None:
+    given = headers.get("traceparent", "")
+    return given if _TRACEPARENT.match(given) else None
 
 
 def _declared_length(scope: Scope) -> int:
