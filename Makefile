@@ -47,9 +47,12 @@ fuzz: $(VENV)/.ready ## long campaign: random input against the APIs and the fol
 bench-%: $(VENV)/.ready ## measure one service, as in bench-scoring; ends with a line of JSON
 	@$(BIN)/python -m tests.performance.$* $(ARGS)
 
-lock: ## resolve pyproject.toml anew into requirements.lock (needs uv; UPGRADE=1 takes newer versions)
-	uv pip compile pyproject.toml --extra local --extra dev --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header --no-annotate --python-version 3.11 $(if $(UPGRADE),--upgrade) -o requirements.lock
+LOCK := uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --no-header --no-annotate --quiet $(if $(UPGRADE),--upgrade)
+
+lock: ## resolve pyproject.toml anew into both lock files (needs uv; UPGRADE=1 takes newer versions)
+	$(LOCK) --extra local --extra dev -o requirements.lock
+	$(LOCK) --constraint requirements.lock -o deploy/docker/requirements.lock
 
 schemas: $(VENV)/.ready ## write the event schemas of docs/events/ from the models
 	$(BIN)/python -m shared.events.schemas

@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.cli import up
+from deploy.cli import topics, up
 
 app = typer.Typer(
     name="keycounty",
@@ -21,3 +21,4 @@ def keycounty() -> None:
 
 
 app.command(name="up", epilog="Example: keycounty up --data-dir data --port-base 18000 --replicas notify=2")(up.up)
+app.add_typer(topics.app, name="topics")

@@ -88,9 +88,9 @@ class Runtime:
 def make_topics(environment: Mapping[str, str]) -> None:
     """`keycounty topics ensure` with the runtime's settings."""
     from shared.settings import Settings
+    from shared.topics import ensure
 
-    from shared import topics
 
     values = {name.removeprefix("KEYCOUNTY_").lower(): value for name, value in environment.items()}
     wanted = {name: value for name, value in values.items() if name.startswith(("kafka_", "topic_", "mongo_"))}
-    asyncio.run(topics.ensure(Settings.model_validate(wanted)))
+    asyncio.run(ensure(Settings.model_validate(wanted)))
