@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Generator, Sequence
-from typing import Protocol
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any, Protocol
 
 import uvicorn
 from fastapi import FastAPI
@@ -93,7 +93,7 @@ async def _stop_all(tasks: Sequence[asyncio.Task[None]], parts: Sequence[Part]) 
         _die(failed)
 
 
-def _die(ended: set[asyncio.Task[None]] | set[asyncio.Task[object]]) -> None:
+def _die(ended: Iterable[asyncio.Task[Any]]) -> None:
     for task in ended:
         error = task.exception()
         log("service").critical("a part ended unexpectedly", part=task.get_name(), exc_info=error)

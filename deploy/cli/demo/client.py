@@ -45,11 +45,13 @@ class Client:
     async def call(self, method: str, service: str, path: str, key: str, **options: Any) -> httpx.Response:
         """One call with a named key. Waits out 429 and 503 for as long as they ask, five times."""
         headers = {"Authorization": f"Bearer {self.keys.get(key, self.admin_key)}", **options.pop("headers", {})}
-        for _ in range(5):
-            answer = await self.http.request(method, self.services[service] + path, headers=headers, **options)
+        url = self.services[service] + path
+        answer = await self.http.request(method, url, headers=headers, **options)
+        for _ in range(4):
             if answer.status_code not in (429, 503):
                 break
             await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
+            answer = await self.http.request(method, url, headers=headers, **options)
         return answer
 
     async def ask(self, service: str, path: str, key: str = "national") -> Any:

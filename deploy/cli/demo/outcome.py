@@ -95,8 +95,8 @@ def verify(outcome: Outcome, receivers: Receivers, world: World, silent_unit: st
         _check_unit(outcome, risk)
     _check_alerts(outcome, receivers, silent_unit)
     outcome.check("evaluation frozen", 201, outcome.evaluation["status_code"])
-    wanted = outcome.expected[outcome.evaluation.get("unit_id", world.units[0]["id"])].index
-    outcome.check("index in the evaluation", wanted, (outcome.evaluation.get("index") or {}).get("value"))
+    wanted = outcome.expected[world.units[0]["id"]].index
+    outcome.check("index in the evaluation", wanted, outcome.evaluation.get("index"))
 
 
 def _check_completeness(outcome: Outcome) -> None:

@@ -19,6 +19,7 @@ CHECKLIST = "mhd-2017-121"
 CHECKLIST_ITEMS = [str(number) for number in range(1, 21)]
 GRADING_ITEMS = ("1.1", "1.2", "2.1", "4.1", "5.1", "6.1", "7.1")
 STAGES = ("self_inspection", "re_examination", "expert_verification")
+PHASES = ("declarations", *STAGES, "rectifications", "unit records", "drill")
 Body = dict[str, Any]
 
 
@@ -47,8 +48,6 @@ class World:
         """Every submission in order."""
         return [post for phase in self.phases.values() for post in phase]
 
-
-PHASES = ("declarations", *STAGES, "rectifications", "unit records", "drill")
 
 # How the units differ: points lost per enterprise, share of enterprises with a major finding, share re-examined,
 # whether one is overdue,
