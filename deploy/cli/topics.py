@@ -1,73 +1,66 @@
-"""`keycounty topics`: make the topics, or list what there is."""
+"""`keycounty topics`: what exists on the bus, and creating what is missing. Mounted by the `keycounty` command."""
 
 import asyncio
 import json
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-app = typer.Typer(help="The Kafka topics of the system.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+from shared import topics
+from shared.errors import Unavailable
+from shared.settings import Settings, load
+
+app = typer.Typer(
+    help="The topics of this deployment (KEYCOUNTY_KAFKA_BOOTSTRAP, KEYCOUNTY_TOPIC_…).", no_args_is_help=True
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
+T = TypeVar("T")
 
 
-@app.command(name="ensure", epilog="Example: KEYCOUNTY_KAFKA_BOOTSTRAP=127.0.0.1:9092 keycounty topics ensure")
+class BusSettings(Settings):
+    """The settings without the store's: this command needs the broker alone."""
+
+    mongo_uri: str = "mongodb://unused"
+
+
+@app.command(epilog="Example: KEYCOUNTY_KAFKA_BOOTSTRAP=127.0.0.1:9092 keycounty topics ensure --json")
 def ensure(as_json: AsJson = False) -> None:
-    """Make every topic that is missing; safe to repeat."""
-    from shared import topics
+    """Create the topics that are missing. Exit 1 when one has another number of partitions than the settings say."""
+    created = _run(topics.ensure(load(BusSettings)))
+    if as_json:
+        typer.echo(json.dumps({"created": created}))
+    else:
+        typer.echo("\n".join(f"created {name}" for name in created) or "all topics exist")
 
-    made: list[str] = _run(topics.ensure(_settings()))
-    table = "\n".join(f"made {name}" for name in made) or "all topics are there"
-    typer.echo(json.dumps({"made": made}) if as_json else table)
 
-
-@app.command(name="list", epilog="Example: KEYCOUNTY_KAFKA_BOOTSTRAP=127.0.0.1:9092 keycounty topics list --json")
-def list_topics(as_json: AsJson = False) -> None:
-    """Each topic with its partitions (none when it is missing), what is cleaned away, and the record size limit."""
-    from shared import topics
-
-    settings = _settings()
-    found: dict[str, int | None] = _run(topics.partitions(settings))
+@app.command("list", epilog="Example: keycounty topics list --json")
+def list_(as_json: AsJson = False) -> None:
+    """Show every topic, what is kept of it, and how many partitions it has on the broker."""
+    settings = load(BusSettings)
+    found = _run(topics.partitions(settings))
     rows = [
-        {
-            "topic": settings.topic_prefix + topic.name,
-            "partitions": found[settings.topic_prefix + topic.name],
-            "cleanup": topic.config_in(settings)["cleanup.policy"],
-            "retention_ms": topic.config_in(settings).get("retention.ms"),
-            "max_message_bytes": topic.max_message_bytes,
-        }
+        (settings.topic_prefix + topic.name, topic, found[settings.topic_prefix + topic.name])
         for topic in topics.TOPICS
     ]
-    typer.echo(json.dumps(rows)) if as_json else _print_table(rows)
+    if as_json:
+        shown = [
+            {"topic": name, "partitions": count, "config": topic.config_in(settings)} for name, topic, count in rows
+        ]
+        typer.echo(json.dumps(shown))
+        return
+    table = Table("topic", "kept", "partitions")
+    for name, topic, count in rows:
+        kept = "last record of each key" if topic.cleanup == "compact" else "for ever"
+        table.add_row(name, kept, "missing" if count is None else str(count))
+    Console().print(table)
 
 
-def _settings() -> Any:
-    from shared.settings import Settings, load
-
-    class BrokerSettings(Settings):
-        """The topics need no store."""
-
-        mongo_uri: str = ""
-
-    return load(BrokerSettings)
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    from shared.errors import Unavailable
-    from shared.topics import TopicMismatch
-
+def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
-    except (TopicMismatch, Unavailable) as error:
-        typer.secho(f"keycounty: {error}", fg="red", err=True)
-        raise typer.Exit(1) from error
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*("-" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+    except (Unavailable, topics.TopicMismatch) as wrong:
+        typer.secho(f"keycounty: {wrong}", fg="red", err=True)
+        raise typer.Exit(1) from wrong

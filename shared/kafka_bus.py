@@ -1,0 +1,329 @@
+"""The bus on a real Kafka, over aiokafka: what `shared.bus` promises. Constructed by each wiring."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from shared.bus import Delivery, Record
+from shared.errors import Unavailable
+from shared.kafka_options import RECORD_LIMIT, connection, translated
+from shared.settings import Settings
+from shared.telemetry import log
+
+Place = tuple[str, int]
+ABANDON_SECONDS = 2.0
+
+
+class KafkaPublisher:
+    """One idempotent producer (acks=all). Connects when first needed, and again after an error or a time-out: what was
+    under way then may or may not have been written.
+    """
+
+    def __init__(self, settings: Settings, *, timeout_s: float = 10.0) -> None:
+        self._settings = settings
+        self._timeout_s = timeout_s
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock()
+        self._log = log("publisher")
+
+    async def start(self) -> None:
+        """Connects if the broker answers; otherwise the first `publish` does."""
+        with contextlib.suppress(Unavailable):
+            async with self._bounded():
+                await self._connected()
+
+    async def stop(self) -> None:
+        """Writes what is under way if that is possible soon, and disconnects."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            async with asyncio.timeout(ABANDON_SECONDS):
+                await producer.flush()
+        except (TimeoutError, KafkaError):
+            pass  # nobody waits for it any more
+        await _abandon(producer)
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Returns when all are with the broker. Raises `Unavailable("broker")` after at most `timeout_s` seconds,
+        `Rejected("too_large")` when one is over the limit.
+        """
+        if not records:
+            return
+        producer: AIOKafkaProducer | None = None
+        try:
+            async with self._bounded():
+                producer = await self._connected()
+                await self._send(producer, records)
+        except Unavailable as wrong:
+            await self._replace(producer, wrong)
+            raise
+
+    async def check(self) -> str | None:
+        """For health: None when the broker answers."""
+        try:
+            async with self._bounded():
+                producer = await self._connected()
+                await producer.client.fetch_all_metadata()
+        except Unavailable as wrong:
+            return str(wrong)
+        return None
+
+    @contextlib.asynccontextmanager
+    async def _bounded(self) -> Any:
+        try:
+            async with asyncio.timeout(self._timeout_s), translated():
+                yield
+        except TimeoutError as late:
+            raise Unavailable("broker", f"no answer within {self._timeout_s:g} s") from late
+
+    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
+        prefix = self._settings.topic_prefix
+        sent: list[asyncio.Future[Any]] = []
+        try:
+            for record in records:
+                sent.append(  # noqa: PERF401  the ones before a failure must still be awaited
+                    await producer.send(
+                        prefix + record.topic,
+                        record.value,
+                        record.key,
+                        record.partition,
+                        headers=list(record.headers),
+                    )
+                )
+        finally:
+            outcomes = await asyncio.gather(*sent, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._connecting:
+            if self._producer is None:
+                self._producer = await self._connect()
+            return self._producer
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            **connection(self._settings),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=2,
+            max_batch_size=128 * 1024,
+            max_request_size=2 * RECORD_LIMIT,
+            request_timeout_ms=10_000,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await _abandon(producer)
+            raise
+        return producer
+
+    async def _replace(self, producer: AIOKafkaProducer | None, wrong: Unavailable) -> None:
+        # After an error an idempotent producer may not write again (its sequence has a gap), and after a time-out it
+        # would go on for ever with records that the caller is going to send again.
+        if producer is not None and producer is self._producer:
+            self._producer = None
+            self._log.warning("producer replaced", reason=wrong.detail)
+            await _abandon(producer)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Ends a producer without waiting for what it has not sent: `stop` would wait for the broker to come back."""
+    producer._closed = True  # noqa: SLF001  aiokafka has no public way to give up
+    await producer.client.close()
+    sender = producer._sender  # noqa: SLF001
+    task = sender.sender_task if sender is not None else None
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task], timeout=ABANDON_SECONDS)
+
+
+class KafkaConsumer:
+    """One member of `group`, manual commit, read_committed; `group` None reads every partition from the beginning and
+    commits nothing. Connects when first needed, and again after an error.
+
+    `static`: a member with this name keeps its partitions over a restart; by default when `instance` is configured.
+    """
+
+    def __init__(
+        self, settings: Settings, topics: Sequence[str], group: str | None, *, static: bool | None = None
+    ) -> None:
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._group = group and f"{settings.topic_prefix}{group}"
+        self._static = "instance" in settings.model_fields_set if static is None else static
+        self._consumer: AIOKafkaConsumer | None = None
+        self._ours: set[Place] = set()
+        self._next: dict[Place, int] = {}
+        self._connecting = asyncio.Lock()
+        self._log = log("consumer")
+        self.epoch = 0
+
+    async def start(self) -> None:
+        """Connects and joins if the broker answers; otherwise the first `poll` does."""
+        with contextlib.suppress(Unavailable):
+            await self._connected()
+
+    async def stop(self) -> None:
+        await self._disconnect()
+
+    async def poll(self, max_records: int, timeout_s: float) -> Sequence[Delivery]:
+        """Raises `Unavailable("broker")`; the next poll connects again. Records of a partition that was revoked since
+        the last poll are not among those returned.
+        """
+        consumer = await self._connected()
+        try:
+            # Waiting out a rebalance has no end of its own when the broker goes away in the middle.
+            async with translated(), asyncio.timeout(timeout_s + 1.0):
+                fetched = await consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        except TimeoutError:
+            return ()
+        except Unavailable as wrong:
+            await self._disconnect()
+            self._log.warning("consumer replaced", group=self._group, reason=wrong.detail)
+            raise
+        found = [self._delivery(record) for records in fetched.values() for record in records]
+        for delivery in found:
+            place = (delivery.topic, delivery.partition)
+            self._next[place] = delivery.offset + 1
+            self._ours.add(place)
+        return found
+
+    async def commit(self, positions: Mapping[Place, int]) -> None:
+        """Commits what is still ours. Positions of a partition lost since its records were polled are left out: its
+        new owner reads those records again.
+        """
+        if self._group is None:
+            return
+        wanted = {self._partition(place): offset for place, offset in positions.items() if place in self._ours}
+        if len(wanted) < len(positions):
+            self._log.info("positions of lost partitions left out", group=self._group)
+        if not wanted or self._consumer is None:
+            return
+        try:
+            async with translated(), asyncio.timeout(15.0):
+                await self._consumer.commit(wanted)
+        except TimeoutError as late:
+            raise Unavailable("broker", "no answer to a commit") from late
+        except Unavailable as wrong:
+            if not isinstance(wrong.__cause__, CommitFailedError | IllegalStateError):
+                raise
+            self._ours.difference_update(positions)
+            self._log.info("partitions lost before the commit", group=self._group)
+
+    async def end_offsets(self) -> Mapping[Place, int]:
+        """Up to the last stable offset: an open transaction is not the end to be reached."""
+        consumer = await self._connected()
+        places = sorted(consumer.assignment())
+        if not places:
+            return {}
+        try:
+            async with translated(), asyncio.timeout(15.0):
+                ends = await consumer.end_offsets(places)
+        except TimeoutError as late:
+            raise Unavailable("broker", "no answer about the ends of partitions") from late
+        return {self._place(partition): end for partition, end in ends.items()}
+
+    async def position(self) -> Mapping[Place, int]:
+        """Moves over control records and compacted ones too, once they were polled."""
+        consumer = await self._connected()
+        found: dict[Place, int] = {}
+        for partition in consumer.assignment():
+            try:
+                async with translated(), asyncio.timeout(15.0):
+                    found[self._place(partition)] = await consumer.position(partition)
+            except TimeoutError as late:
+                raise Unavailable("broker", "no answer about a position") from late
+            except Unavailable as wrong:
+                if not isinstance(wrong.__cause__, IllegalStateError):
+                    raise
+        return found
+
+    def lost(self) -> None:
+        """Called when partitions are taken away: nothing polled so far may be committed any more."""
+        self.epoch += 1
+        self._ours.clear()
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        async with self._connecting:
+            if self._consumer is None:
+                self._consumer = await self._connect()
+            return self._consumer
+
+    async def _connect(self, timeout_s: float = 30.0) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            **connection(self._settings),
+            group_id=self._group,
+            group_instance_id=self._settings.instance if self._group and self._static else None,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=2 * RECORD_LIMIT,
+            fetch_max_wait_ms=250,
+            max_poll_interval_ms=600_000,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=1_000,
+            request_timeout_ms=15_000,
+        )
+        consumer.subscribe([self._settings.topic_prefix + topic for topic in self._topics], listener=_Listener(self))
+        try:
+            async with translated(), asyncio.timeout(timeout_s):
+                await consumer.start()
+                if self._group is None:
+                    self._go_on(consumer)
+        except BaseException as wrong:
+            await _close(consumer)
+            if isinstance(wrong, TimeoutError):
+                raise Unavailable("broker", f"could not join within {timeout_s:g} s") from wrong
+            raise
+        return consumer
+
+    def _go_on(self, consumer: AIOKafkaConsumer) -> None:
+        for place, offset in self._next.items():
+            if (partition := self._partition(place)) in consumer.assignment():
+                consumer.seek(partition, offset)
+
+    async def _disconnect(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        self.lost()
+        if consumer is not None:
+            await _close(consumer)
+
+    def _partition(self, place: Place) -> TopicPartition:
+        return TopicPartition(self._settings.topic_prefix + place[0], place[1])
+
+    def _place(self, partition: TopicPartition) -> Place:
+        return partition.topic.removeprefix(self._settings.topic_prefix), partition.partition
+
+    def _delivery(self, record: Any) -> Delivery:
+        topic = record.topic.removeprefix(self._settings.topic_prefix)
+        return Delivery(
+            topic, record.partition, record.offset, record.key, record.value, tuple(record.headers), record.timestamp
+        )
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        if revoked:
+            self._consumer.lost()
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        pass
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    # Leaving the group needs the broker; when it is away the session ends there by itself.
+    try:
+        async with asyncio.timeout(3.0):
+            await consumer.stop()
+    except (TimeoutError, KafkaError, OSError):
+        pass

@@ -1,0 +1,309 @@
+"""The document store: the only file that knows the client library (Motor, to be replaced by PyMongo's own async API).
+Used by the Mongo stores of each service.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC
+from typing import Any, TypeVar
+
+import gridfs
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorGridFSBucket
+from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    InvalidOperation,
+    PyMongoError,
+    WTimeoutError,
+)
+from pymongo.write_concern import WriteConcern
+
+from shared.errors import Unavailable
+from shared.settings import Settings
+
+Document = dict[str, Any]
+Session = AsyncIOMotorClientSession
+T = TypeVar("T")
+PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
+
+
+@asynccontextmanager
+async def translated() -> AsyncGenerator[None]:
+    """Errors that may pass as `Unavailable("store")`; all others (`DuplicateKeyError`, …) as they are."""
+    try:
+        yield
+    except PyMongoError as wrong:
+        if not passes(wrong):
+            raise
+        raise Unavailable("store", f"{type(wrong).__name__}: {str(wrong)[:300]}") from wrong
+
+
+def passes(wrong: PyMongoError) -> bool:
+    """Whether the same call may succeed later."""
+    if isinstance(wrong, ConnectionFailure | ExecutionTimeout | WTimeoutError):
+        return True
+    if isinstance(wrong, InvalidOperation):
+        return "closed" in str(wrong)
+    if isinstance(wrong, BulkWriteError):
+        details = wrong.details or {}
+        return bool(details.get("writeConcernErrors")) and not details.get("writeErrors")
+    return any(wrong.has_error_label(label) for label in PASSING_LABELS)
+
+
+class Cursor:
+    """The documents a query finds, read as they are needed: `async for`, or `to_list`."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def sort(self, keys: Any, direction: int | None = None) -> "Cursor":
+        return Cursor(self._cursor.sort(keys, direction) if direction is not None else self._cursor.sort(keys))
+
+    def skip(self, count: int) -> "Cursor":
+        return Cursor(self._cursor.skip(count))
+
+    def limit(self, count: int) -> "Cursor":
+        return Cursor(self._cursor.limit(count))
+
+    def batch_size(self, count: int) -> "Cursor":
+        return Cursor(self._cursor.batch_size(count))
+
+    def hint(self, index: Any) -> "Cursor":
+        return Cursor(self._cursor.hint(index))
+
+    async def to_list(self, length: int | None = None) -> list[Document]:
+        async with translated():
+            found: list[Document] = await self._cursor.to_list(length)
+            return found
+
+    async def __aiter__(self) -> AsyncIterator[Document]:
+        async with translated():
+            async for document in self._cursor:
+                yield document
+
+
+class Collection:
+    """A collection with the client library's methods, arguments and results; what may pass raises `Unavailable`."""
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+        self.name: str = collection.name
+
+    def find(self, *args: Any, **kwargs: Any) -> Cursor:
+        return Cursor(self._collection.find(*args, **kwargs))
+
+    def aggregate(self, pipeline: Sequence[Mapping[str, Any]], **kwargs: Any) -> Cursor:
+        return Cursor(self._collection.aggregate(pipeline, **kwargs))
+
+    async def find_one(self, *args: Any, **kwargs: Any) -> Document | None:
+        found: Document | None = await self._call("find_one", *args, **kwargs)
+        return found
+
+    async def insert_one(self, document: Mapping[str, Any], **kwargs: Any) -> Any:
+        return await self._call("insert_one", document, **kwargs)
+
+    async def insert_many(self, documents: Sequence[Mapping[str, Any]], **kwargs: Any) -> Any:
+        return await self._call("insert_many", documents, **kwargs)
+
+    async def replace_one(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call("replace_one", *args, **kwargs)
+
+    async def update_one(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call("update_one", *args, **kwargs)
+
+    async def update_many(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call("update_many", *args, **kwargs)
+
+    async def delete_one(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call("delete_one", *args, **kwargs)
+
+    async def delete_many(self, *args: Any, **kwargs: Any) -> Any:
+        return await self._call("delete_many", *args, **kwargs)
+
+    async def find_one_and_update(self, *args: Any, **kwargs: Any) -> Document | None:
+        found: Document | None = await self._call("find_one_and_update", *args, **kwargs)
+        return found
+
+    async def find_one_and_replace(self, *args: Any, **kwargs: Any) -> Document | None:
+        found: Document | None = await self._call("find_one_and_replace", *args, **kwargs)
+        return found
+
+    async def find_one_and_delete(self, *args: Any, **kwargs: Any) -> Document | None:
+        found: Document | None = await self._call("find_one_and_delete", *args, **kwargs)
+        return found
+
+    async def bulk_write(self, requests: Sequence[Any], **kwargs: Any) -> Any:
+        return await self._call("bulk_write", requests, **kwargs)
+
+    async def count_documents(self, *args: Any, **kwargs: Any) -> int:
+        return int(await self._call("count_documents", *args, **kwargs))
+
+    async def estimated_document_count(self) -> int:
+        return int(await self._call("estimated_document_count"))
+
+    async def distinct(self, *args: Any, **kwargs: Any) -> list[Any]:
+        return list(await self._call("distinct", *args, **kwargs))
+
+    async def create_index(self, *args: Any, **kwargs: Any) -> str:
+        return str(await self._call("create_index", *args, **kwargs))
+
+    async def create_indexes(self, indexes: Sequence[IndexModel]) -> list[str]:
+        return list(await self._call("create_indexes", list(indexes)))
+
+    async def index_information(self) -> Document:
+        return dict(await self._call("index_information"))
+
+    async def drop(self) -> None:
+        await self._call("drop")
+
+    def watch(self, *args: Any, **kwargs: Any) -> Any:
+        """A change stream, as the client library has it. A wake-up only: nothing may depend on it."""
+        return self._collection.watch(*args, **kwargs)
+
+    async def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        async with translated():
+            return await getattr(self._collection, method)(*args, **kwargs)
+
+
+class Bucket:
+    """Files by id (GridFS): evidence, rendered reports."""
+
+    def __init__(self, bucket: Any) -> None:
+        self._bucket = bucket
+
+    async def put(self, id: str, content: bytes, metadata: Mapping[str, Any] | None = None) -> bool:
+        """Stores a file; False when there is one with that id already, which stays as it is."""
+        async with translated():
+            try:
+                await self._bucket.upload_from_stream_with_id(id, id, content, metadata=dict(metadata or {}))
+            except (gridfs.errors.FileExists, DuplicateKeyError):
+                return False
+        return True
+
+    async def get(self, id: str) -> bytes | None:
+        async with translated():
+            try:
+                stream = await self._bucket.open_download_stream(id)
+                content: bytes = await stream.read()
+            except gridfs.errors.NoFile:
+                return None
+        return content
+
+    async def chunks(self, id: str) -> AsyncIterator[bytes]:
+        """The file piece by piece; nothing when there is none."""
+        async with translated():
+            try:
+                stream = await self._bucket.open_download_stream(id)
+            except gridfs.errors.NoFile:
+                return
+            while chunk := await stream.readchunk():
+                yield chunk
+
+    async def metadata(self, id: str) -> Document | None:
+        """What was given with the file, and `length` in bytes."""
+        async with translated():
+            async for found in self._bucket.find({"_id": id}):
+                return {**(found.metadata or {}), "length": found.length}
+        return None
+
+    async def delete(self, id: str) -> bool:
+        async with translated():
+            try:
+                await self._bucket.delete(id)
+            except gridfs.errors.NoFile:
+                return False
+        return True
+
+
+class Database:
+    """One service's database. Writes are acknowledged by the majority, journaled; times are aware UTC."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._database = client.get_database(
+            name,
+            codec_options=CodecOptions(tz_aware=True, tzinfo=UTC, uuid_representation=4),
+            write_concern=WriteConcern(w="majority", j=True),
+        )
+        self.name = name
+
+    def collection(self, name: str) -> Collection:
+        return Collection(self._database[name])
+
+    def bucket(self, name: str) -> Bucket:
+        return Bucket(AsyncIOMotorGridFSBucket(self._database, name))
+
+    async def command(self, *args: Any, **kwargs: Any) -> Document:
+        async with translated():
+            return dict(await self._database.command(*args, **kwargs))
+
+    async def in_transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """`work` with a session for its calls, all or nothing; may run several times when others write the same."""
+        async with translated(), await self._client.start_session() as session:
+            found: T = await session.with_transaction(work)
+            return found
+
+    async def drop(self) -> None:
+        async with translated():
+            await self._client.drop_database(self.name)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def connect(settings: Settings, service: str) -> Database:
+    """The database of a service; connects when first used. An absent store is `Unavailable` after 3 s."""
+    client: Any = AsyncIOMotorClient(
+        settings.mongo_uri,
+        serverSelectionTimeoutMS=3000,
+        connectTimeoutMS=3000,
+        socketTimeoutMS=20_000,
+        appname=f"keycounty-{service}",
+    )
+    return Database(client, f"{settings.mongo_database_prefix}{service}")
+
+
+async def ping(db: Database) -> None:
+    """Raises `Unavailable` when the store does not answer."""
+    await db.command("ping")
+
+
+def check(db: Database) -> Callable[[], Awaitable[str | None]]:
+    """For health: what is wrong with the store, or None."""
+
+    async def ask() -> str | None:
+        try:
+            await ping(db)
+        except Unavailable as wrong:
+            return str(wrong)
+        return None
+
+    return ask
+
+
+__all__ = [
+    "ASCENDING",
+    "DESCENDING",
+    "Bucket",
+    "BulkWriteError",
+    "Collection",
+    "Cursor",
+    "Database",
+    "DeleteOne",
+    "Document",
+    "DuplicateKeyError",
+    "IndexModel",
+    "InsertOne",
+    "ReplaceOne",
+    "ReturnDocument",
+    "Session",
+    "UpdateOne",
+    "check",
+    "connect",
+    "ping",
+    "translated",
+]
