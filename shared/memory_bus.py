@@ -13,6 +13,7 @@ from shared.errors import Unavailable
 
 Place = tuple[str, int]
 Operation = Literal["publish", "poll", "commit", "end_offsets"]
+Transaction = Literal["none", "commit", "abort"]
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class MemoryBus:
         return dict(self._groups[group].committed)
 
     def inject(self, operation: Operation, error: BaseException, times: int = 1, *, after: bool = False) -> None:
-        """The next `times` calls of `operation` raise `error`, before they do anything or (`after`) when all is done."""
+        """The next `times` calls raise `error`, before they do anything or (`after`) when all is done."""
         self._faults.append(Fault(operation, error, times, after))
 
     def fail_publishes(self, times: int) -> None:
@@ -212,12 +213,16 @@ class MemoryConsumer:
     def _read(self, max_records: int) -> list[Delivery]:
         self._take_part()
         found: list[Delivery] = []
-        for place, position in self._positions.items():
-            log = self._bus.log_of(place)
-            while position < len(log) and len(found) < max_records:
-                if (record := log[position]) is not None:
-                    found.append(record)
-                    self._polled.add(place)
-                position += 1
-            self._positions[place] = position
+        for place in self._positions:
+            found += self._read_from(place, max_records - len(found))
+        return found
+
+    def _read_from(self, place: Place, max_records: int) -> list[Delivery]:
+        log = self._bus.log_of(place)
+        found: list[Delivery] = []
+        while self._positions[place] < len(log) and len(found) < max_records:
+            if (record := log[self._positions[place]]) is not None:
+                found.append(record)
+                self._polled.add(place)
+            self._positions[place] += 1
         return found

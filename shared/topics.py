@@ -135,8 +135,8 @@ async def _described(admin: Any, names: Iterable[str]) -> dict[str, int]:
 async def _wait_for_leaders(admin: Any, names: Sequence[str], timeout_s: float = 20.0) -> None:
     try:
         async with asyncio.timeout(timeout_s):
-            while names and not await _all_led(admin, names):
-                await asyncio.sleep(0.05)  # noqa: ASYNC110  the broker tells nobody
+            while names and not await _all_led(admin, names):  # noqa: ASYNC110  the broker tells nobody
+                await asyncio.sleep(0.05)
     except TimeoutError:
         raise Unavailable("broker", f"no leader for {', '.join(names)} within {timeout_s:g} s") from None
 
