@@ -101,3 +101,16 @@ def test_an_expression_names_a_package_with_all_within(module: str, expression: 
 
 def test_the_project_keeps_its_own_rules(tree: Path) -> None:
     assert "0 broken" in lint(tree)
+
+
+@pytest.mark.parametrize("folder", ["e2e", "faults", "browser"])
+@pytest.mark.parametrize("line", ["import shared.events", "from services.intake import rules", "import tests.builders"])
+def test_tests_from_outside_may_not_import_what_they_test(tmp_path: Path, folder: str, line: str) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    target = tmp_path / "tests" / folder
+    target.mkdir(parents=True)
+    shutil.copy(ROOT / "tests" / folder / "ruff.toml", target)
+    (target / "planted.py").write_text(f"{line}\n", encoding="utf-8")
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    done = subprocess.run((ruff, "check", "--no-cache", "."), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "TID251" in done.stdout
