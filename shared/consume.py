@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from shared.bus import Consumer, Delivery, Publisher, Record, record_of
+from shared.clock import Clock, real
 from shared.errors import Rejected, Unavailable
 from shared.events.envelope import Event
 from shared.health import Health
@@ -37,7 +38,8 @@ class Consuming:
 
     `Rejected` by decoding or `handle` becomes a dead letter; from a batch, its events are handled one by one to find
     which. `Unavailable` is retried in place, for `stop_after_s` at most. `failures_in_a_row` rejected records raise
-    `TooManyRejected`. Anything raised ends `run` uncommitted.
+    `TooManyRejected`. Anything raised ends `run` uncommitted. `now` must be the clock that stamps records, the
+    machine's, whatever clock the service goes by.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Consuming:
         failures_in_a_row: int = 100,
         stop_after_s: float = 900.0,
         poll_s: float = 0.2,
-        now_s: Callable[[], float] = time.time,
+        now: Clock = real,
     ) -> None:
         self._name = name
         self._consumer = consumer
@@ -63,7 +65,7 @@ class Consuming:
         self._failures_allowed = failures_in_a_row
         self._stop_after_s = stop_after_s
         self._poll_s = poll_s
-        self._now_s = now_s
+        self._now = now
         self._stopping = asyncio.Event()
         self._failures = 0
         self._last_timestamp_ms: int | None = None
@@ -92,7 +94,7 @@ class Consuming:
 
     async def check(self) -> str | None:
         """For health: what has been retried for a while, or None."""
-        if self._trouble is None or self._now_s() - self._trouble[0] < TROUBLE_AFTER_S:
+        if self._trouble is None or time.monotonic() - self._trouble[0] < TROUBLE_AFTER_S:
             return None
         return self._trouble[1]
 
@@ -101,7 +103,7 @@ class Consuming:
         """0 when caught up, else the age of the last record handled (before the first: of the first one read)."""
         if self.caught_up or self._last_timestamp_ms is None:
             return 0.0
-        return max(0.0, self._now_s() - self._last_timestamp_ms / 1000)
+        return max(0.0, self._now().timestamp() - self._last_timestamp_ms / 1000)
 
     async def _step(self) -> None:
         deliveries = await self._patiently(lambda: self._consumer.poll(self._max_records, self._poll_s))
@@ -171,12 +173,12 @@ class Consuming:
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """`attempt`, again and again while it is `Unavailable`; raises that after `stop_after_s`."""
-        pause, deadline = FIRST_PAUSE_S, self._now_s() + self._stop_after_s
+        pause, deadline = FIRST_PAUSE_S, time.monotonic() + self._stop_after_s
         while True:
             try:
                 found = await attempt()
             except Unavailable as wrong:
-                if self._now_s() >= deadline:
+                if time.monotonic() >= deadline:
                     raise
                 await self._pause(wrong, pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
@@ -185,7 +187,7 @@ class Consuming:
                 return found
 
     async def _pause(self, wrong: Unavailable, seconds: float) -> None:
-        self._trouble = self._trouble or (self._now_s(), str(wrong))
+        self._trouble = self._trouble or (time.monotonic(), str(wrong))
         self._retries.labels(self._name, wrong.part).inc()
         self._log.warning("retrying", part=wrong.part, detail=wrong.detail, pause_s=seconds)
         try:

@@ -1,14 +1,14 @@
 """The bus in memory: the same promises as Kafka's, for tests and for trials without a broker. Faults can be planted."""
 
 import asyncio
-import time
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.bus import Delivery, Record
+from shared.clock import Clock, real
 from shared.errors import Unavailable
 
 Place = tuple[str, int]
@@ -38,11 +38,11 @@ class Group:
 
 
 class MemoryBus:
-    """Logs of `partitions` partitions per topic, stamped by `clock` (seconds since the epoch). `away` makes every call
+    """Logs of `partitions` partitions per topic, stamped by `clock`. `away` makes every call
     raise `Unavailable`.
     """
 
-    def __init__(self, partitions: int = 4, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, partitions: int = 4, clock: Clock = real) -> None:
         self.partitions = partitions
         self.away = False
         self._clock = clock
@@ -115,7 +115,7 @@ class MemoryBus:
     def _append(self, record: Record, *, visible: bool = True) -> Place:
         hashed = zlib.crc32(record.key or b"") % self.partitions
         place = (record.topic, hashed if record.partition is None else record.partition)
-        log, at = self._logs[place], int(self._clock() * 1000)
+        log, at = self._logs[place], int(self._clock().timestamp() * 1000)
         log.append(Delivery(*place, len(log), record.key, record.value, record.headers, at) if visible else None)
         return place
 

@@ -70,7 +70,8 @@ def _one_member_replica_set(host: str, port: int) -> str:
     from pymongo import MongoClient
 
     uri = f"mongodb://{host}:{port}/?directConnection=true"
-    with MongoClient(uri, serverSelectionTimeoutMS=REPLICA_SET_WAIT_S * 1000) as client:
+    client: MongoClient[dict[str, object]] = MongoClient(uri, serverSelectionTimeoutMS=REPLICA_SET_WAIT_S * 1000)
+    with client:
         client.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]})
     return uri
 
