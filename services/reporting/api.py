@@ -185,26 +185,9 @@ def _rounds(reads: Reads) -> APIRouter:
         if access.registry.round(round_id) is None:
             raise not_found()
         opened = await reads.round_units(round_id)
-        return await indicators_of(reads, round_id, [name for name in units_in_scope(access) if name in opened])
+        return await reads.indicators(round_id, [name for name in units_in_scope(access) if name in opened])
 
     return router
-
-
-async def indicators_of(reads: Reads, round_id: str, unit_ids: list[str]) -> Document:
-    """The four rates of some units of a round, and over all of them."""
-    units = {name: await reads.rates(round_id, name) for name in unit_ids}
-    totals: dict[str, dict[str, Any]] = {}
-    for rates in units.values():
-        for rate in rates:
-            total = totals.setdefault(rate.id, {"part": 0, "whole": 0, "share": None})
-            total["part"] += rate.part
-            total["whole"] += rate.whole
-            total["share"] = total["part"] / total["whole"] if total["whole"] else None
-    return {
-        "round_id": round_id,
-        "rates": totals,
-        "units": {name: [rate.model_dump(mode="json") for rate in rates] for name, rates in units.items()},
-    }
 
 
 def _evaluations(parts: Parts) -> APIRouter:

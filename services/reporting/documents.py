@@ -40,6 +40,7 @@ INDEXES = (
     Index("unit_rounds", ("unit_id", "round_id")),
     Index("risk_history", ("unit_id", "at", "order")),
     Index("risk_history", ("unit_id", "round_id", "at", "order")),
+    Index("risk_history", ("unit_id", "round_id", "order")),
     Index("enterprises", ("unit_id", "_id")),
     Index("enterprises", ("enterprise_id", "at")),
     Index("enterprise_rounds", ("unit_id", "round_id", "enterprise_id")),

@@ -42,9 +42,7 @@ class Facts:
         """The unit's facts; None when the round never opened there."""
         opened = await self.models.get("rounds", f"{round_id}:{unit_id}")
         rows = await self.models.find("unit_rounds", {"unit_id": unit_id}, sort=("round_id",))
-        history = [
-            UnitAssessed.model_validate(self._before_cut(row)["data"]) for row in rows if row["round_id"] <= round_id
-        ]
+        history = [unit for row in rows if row["round_id"] <= round_id and (unit := await self._at_cut(row))]
         if opened is None or not history or history[-1].round_id != round_id:
             return None
         where = {"unit_id": unit_id, "round_id": round_id}
@@ -69,7 +67,17 @@ class Facts:
 
     async def _peers(self, round_id: str) -> list[Peer]:
         rows = await self.models.find("unit_rounds", {"round_id": round_id}, sort=("unit_id",))
-        return [as_peer(UnitAssessed.model_validate(row["data"])) for row in rows]
+        return [as_peer(unit) for row in rows if (unit := await self._at_cut(row))]
+
+    async def _at_cut(self, row: Document) -> UnitAssessed | None:
+        """The unit's result as it stood at the cut: the row's own, or from the history when the row is ahead."""
+        position = row["data"]["log_position"]
+        if self._is_before_cut(position):
+            return UnitAssessed.model_validate(row["data"])
+        bound = {"$lt": self.cut.get(str(position["partition"]), 0)}
+        where = {"unit_id": row["unit_id"], "round_id": row["round_id"], "order": bound}
+        found = await self.models.find("risk_history", where, sort=("-order",), limit=1)
+        return UnitAssessed.model_validate(found[0]["data"]) if found else None
 
     async def _findings(self, round_id: str, unit_id: str, *, current: bool) -> list[FindingAssessed]:
         found = await self.models.find("finding_rounds", {"unit_id": unit_id, "round_id": round_id, "drill": False})

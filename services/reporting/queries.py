@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from services.reporting.documents import Document, ReadModels, stamp
-from services.reporting.rules.rates import Rate, four_rates
+from services.reporting.rules.rates import Rate, four_rates, summed
 from services.reporting.sequences import merged, missing
-from shared.events.inspections import RoundOpened
 from shared.events.risk import EnterpriseAssessed, FindingAssessed
 from shared.registry import Registry
 
@@ -83,16 +82,28 @@ class Reads:
     async def rates(self, round_id: str, unit_id: str) -> tuple[Rate, ...]:
         """The four 100 % rates of a unit in a round; empty when the round never opened there."""
         opened = await self.models.get("rounds", f"{round_id}:{unit_id}")
-        if opened is None:
+        unit = await self.models.get("unit_rounds", f"{unit_id}:{round_id}")
+        if opened is None or unit is None:
             return ()
         where = {"unit_id": unit_id, "round_id": round_id}
         enterprises = await self.models.find("enterprise_rounds", where)
         findings = await self.models.find("finding_rounds", {**where, "drill": False})
         return four_rates(
-            RoundOpened.model_validate(opened["data"]).enterprises,
+            unit["data"]["counts"],
+            opened["data"]["enterprises"],
             [EnterpriseAssessed.model_validate(row["data"]) for row in enterprises],
             [FindingAssessed.model_validate(row["data"]) for row in findings],
         )
+
+    async def indicators(self, round_id: str, unit_ids: Sequence[str]) -> Document:
+        """The four rates of some units of a round with who is behind, and over all of them."""
+        found = {name: await self.rates(round_id, name) for name in unit_ids}
+        total = summed([{rate.id: rate for rate in rates} for rates in found.values() if rates])
+        return {
+            "round_id": round_id,
+            "rates": {name: rate.model_dump(mode="json") for name, rate in total.items()},
+            "units": {name: [rate.model_dump(mode="json") for rate in rates] for name, rates in found.items()},
+        }
 
     async def completeness(self) -> dict[str, Any]:
         """Accepted, scored and projected submissions; `missing` is what has not come through both ways yet."""

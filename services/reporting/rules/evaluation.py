@@ -11,9 +11,9 @@ from services.reporting.rules.agreement import Agreement, agreement
 from services.reporting.rules.alert_response import AlertAnswer, AlertResponse, alert_response
 from services.reporting.rules.guidance_class import SuggestedClass, suggested_class
 from services.reporting.rules.problems import LongTerm, Problems, long_term, problems
-from services.reporting.rules.rates import Rate, four_rates
+from services.reporting.rules.rates import Rate, RateId, four_rates, summed
 from services.reporting.rules.short_boards import ComparedComponent, Peer, ShortBoard, compared, short_boards
-from services.reporting.rules.statistics import median
+from services.reporting.rules.statistics import Share, median
 from shared.events.base import Colour, RuleSetRef, Value
 from shared.events.inspections import ImportantPeriod, RoundOpened
 from shared.events.risk import AccidentGraded, EnterpriseAssessed, FindingAssessed, Guidance, UnitAssessed, Veto
@@ -130,7 +130,7 @@ def evaluate_unit(facts: UnitFacts, short_board_rules: ShortBoardRules) -> UnitE
         problems=problems(unit.round_id, findings),
         short_boards=short_boards(unit, facts.everyone, short_board_rules),
         agreement=agreement(unit.round_id, enterprises, findings),
-        rates=four_rates(facts.round.enterprises, enterprises, findings),
+        rates=four_rates(unit.counts, facts.round.enterprises, enterprises, findings),
         key_tasks=_key_tasks(facts),
         long_term=long_term(findings),
         guidance=unit.guidance,
@@ -219,7 +219,7 @@ class NationalEvaluation(Value):
     class_changes: tuple[str, ...]
     common_problems: tuple[CommonProblem, ...]
     important_periods: tuple[PeriodUnits, ...]
-    rates: dict[str, dict[str, float | int | None]]
+    rates: dict[RateId, Share]
     alerts: int
     accidents: tuple[AccidentGraded, ...]
     rule_sets: tuple[RuleSetRef, ...]
@@ -241,7 +241,7 @@ def evaluate_nation(
         class_changes=tuple(changed),
         common_problems=_common(evaluations),
         important_periods=tuple(_in_period(period, evaluations) for period in periods),
-        rates={rate.id: _rate_of(rate.id, evaluations) for rate in evaluations[0].rates} if evaluations else {},
+        rates=summed([{rate.id: rate for rate in one.rates} for one in evaluations]),
         alerts=sum(one.alert_response.alerts for one in evaluations),
         accidents=tuple(accident for one in ranked for accident in one.accidents),
         rule_sets=tuple({(ref.id, ref.version): ref for one in evaluations for ref in one.rule_sets}.values()),
@@ -300,9 +300,3 @@ def _in_period(period: ImportantPeriod, evaluations: Sequence[UnitEvaluation]) -
         if any(veto.id == "major_finding_open_in_important_period" for veto in one.vetoes)
     ]
     return PeriodUnits(period=period, units=tuple(hit))
-
-
-def _rate_of(id: str, evaluations: Sequence[UnitEvaluation]) -> dict[str, float | int | None]:
-    rows = [rate for one in evaluations for rate in one.rates if rate.id == id]
-    part, whole = sum(row.part for row in rows), sum(row.whole for row in rows)
-    return {"part": part, "whole": whole, "share": part / whole if whole else None}

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from services.reporting.documents import Document, Where, Write
+from services.reporting.freezing import Frozen
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "$in": lambda value, wanted: value in wanted,
@@ -101,3 +102,20 @@ def _only(document: Document, fields: Sequence[str]) -> Document:
         if leaf in source:
             target[leaf] = source[leaf]
     return found
+
+
+class MemoryEvaluations:
+    """Implements `Evaluations`."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Frozen] = {}
+
+    async def add(self, evaluation: Frozen) -> Frozen:
+        return self._kept.setdefault(evaluation.id, evaluation)
+
+    async def get(self, id: str) -> Frozen | None:
+        return self._kept.get(id)
+
+    async def of(self, round_id: str, unit_id: str | None) -> Sequence[Frozen]:
+        found = [one for one in self._kept.values() if (one.round_id, one.unit_id) == (round_id, unit_id)]
+        return sorted(found, key=lambda one: one.frozen_at)

@@ -36,7 +36,7 @@ def unit_assessed(
     offset: int = 1, *, at: datetime = NOON, scores: dict[str, float | None] | None = None, **changes: Any
 ) -> risk.UnitAssessed:
     """A unit at 71.3, orange."""
-    named = {name: 0.7 for name in COMPONENTS} | (scores or {})
+    named = dict.fromkeys(COMPONENTS, 0.7) | (scores or {})
     plain: dict[str, Any] = {
         "unit_id": UNIT,
         "round_id": ROUND,

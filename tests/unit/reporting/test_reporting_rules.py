@@ -93,7 +93,19 @@ def test_each_rate_names_the_enterprises_behind_it() -> None:
     on_time = finding_assessed("good", state="closed", due_on=date(2023, 3, 1), closed_on=date(2023, 3, 1))
     overdue = finding_assessed("overdue", enterprise_id=OTHER, due_on=date(2023, 3, 1), overdue=True)
     open_ = finding_assessed("open", due_on=date(2024, 3, 1))
-    coverage, own, county, rectification = four_rates([ENTERPRISE, OTHER], enterprises, [late, on_time, overdue, open_])
+    counts = {
+        "hazard_units": 3,
+        "hazard_units_covered": 1,
+        "enrolled": 2,
+        "self_inspected": 1,
+        "re_examined": 1,
+        "closed": 2,
+        "closed_in_time": 1,
+        "overdue_major": 1,
+    }
+    coverage, own, county, rectification = four_rates(
+        counts, [ENTERPRISE, OTHER], enterprises, [late, on_time, overdue, open_]
+    )
     assert (coverage.part, coverage.whole) == (1, 3)
     assert {row.enterprise_id: row.lacking for row in coverage.behind} == {ENTERPRISE: ("HU-2",), OTHER: ("HU-3",)}
     assert (own.part, own.whole, [row.enterprise_id for row in own.behind]) == (1, 2, [OTHER])
@@ -103,8 +115,9 @@ def test_each_rate_names_the_enterprises_behind_it() -> None:
 
 
 def test_an_enterprise_that_never_reported_is_behind_too() -> None:
-    _, own, _, _ = four_rates([ENTERPRISE, OTHER], [], [])
+    _, own, _, _ = four_rates({"enrolled": 2}, [ENTERPRISE, OTHER], [], [])
     assert [row.enterprise_id for row in own.behind] == sorted([ENTERPRISE, OTHER])
+    assert own.share == 0
 
 
 def peers(score: float, count: int = 5) -> list[Peer]:

@@ -1,0 +1,142 @@
+"""The pages' routes: each reads what one page shows, within the caller's scope."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.reporting.api import Parts, units_in_scope
+from services.reporting.documents import Document, stamp
+from services.reporting.pages.labels import label
+from services.reporting.rules.rates import rate_figures, summed
+from shared.http.auth import Access
+from shared.http.permissions import Action
+from shared.http.problems import not_found
+from shared.web.pages import Pages, page_access
+
+Reader = Annotated[Access, Depends(page_access)]
+COLOURS = ("blue", "yellow", "orange", "red")
+LISTED = 200
+
+
+class Site:
+    """Renders reporting's pages with what all of them need."""
+
+    def __init__(self, parts: Parts, pages: Pages, zone: ZoneInfo) -> None:
+        self.parts = parts
+        self.pages = pages
+        self.zone = zone
+
+    def show(self, request: Request, template: str, **context: Any) -> Response:
+        """The page, with the texts of codes, the time of a stamp, and percentages."""
+        return self.pages.render(request, template, label=label, at=self._at, percent=percent, **context)
+
+    def midnight(self) -> str:
+        """The stamp of today's start in the product's time zone."""
+        now = self.parts.freezer.now().astimezone(self.zone)
+        return stamp(now.replace(hour=0, minute=0, second=0, microsecond=0))
+
+    def _at(self, text: str | None) -> str:
+        return datetime.fromisoformat(text).astimezone(self.zone).strftime("%Y-%m-%d %H:%M") if text else "–"
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage; a hundred is only said of all."""
+    if share is None:
+        return "–"
+    return "100 %" if share == 1 else f"{min(share * 100, 99.9):.1f} %"
+
+
+def page_routes(parts: Parts, pages: Pages, zone: ZoneInfo) -> APIRouter:
+    """All pages of the site."""
+    site = Site(parts, pages, zone)
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    async def overview(request: Request, access: Reader) -> Response:
+        return site.show(request, "overview.html", **await _overview(site, access))
+
+    @router.get("/units/{unit_id}")
+    async def unit(request: Request, access: Reader, unit_id: str) -> Response:
+        access.require(Action.READ_RISK, unit_id)
+        if access.registry.unit(unit_id) is None:
+            raise not_found()
+        return site.show(request, "unit.html", **await _unit(site, access, unit_id))
+
+    return router
+
+
+async def _overview(site: Site, access: Access) -> dict[str, Any]:
+    names = units_in_scope(access)
+    lines = await site.parts.reads.units(names)
+    own = sorted(access.enterprises() or ())
+    rated = [rate_figures(line["counts"]) for line in lines if line["counts"]]
+    may_read = access.allows(Action.READ_SUBMISSIONS, *names[:1]) if names else False
+    today = await _today(site, access, names) if may_read else []
+    return {
+        "units": sorted(lines, key=_worst_first),
+        "colours": {colour: sum(line["colour"] == colour for line in lines) for colour in (*COLOURS, None)},
+        "rates": summed(rated) if rated else {},
+        "today": today,
+        "own": {name: access.registry.enterprise(name) for name in own},
+        "synthetic": any(line["synthetic"] for line in lines),
+    }
+
+
+def _worst_first(line: Document) -> tuple[int, float, str]:
+    colour = COLOURS.index(line["colour"]) if line["colour"] in COLOURS else -1
+    return (-colour, line["index"] if line["index"] is not None else 101.0, line["unit_id"])
+
+
+async def _today(site: Site, access: Access, names: list[str]) -> list[Document]:
+    where: dict[str, Any] = {"at": {"$gte": site.midnight()}, "drill": False}
+    if access.units(Action.READ_SUBMISSIONS) is not None:
+        where["unit_id"] = {"$in": names}
+    return await site.parts.reads.recent(where, 12)
+
+
+async def _unit(site: Site, access: Access, unit_id: str) -> dict[str, Any]:
+    reads = site.parts.reads
+    row = await reads.risk(unit_id)
+    may_read = access.allows(Action.READ_SUBMISSIONS, unit_id)
+    unit = access.registry.unit(unit_id) or {}
+    enterprises = await reads.enterprises_of(unit_id, limit=LISTED)
+    findings = await reads.findings({"unit_id": unit_id, "state": {"$in": ["open", "disputed"]}}, None, LISTED)
+    assessed = row["data"] if row else None
+    return {
+        "unit_id": unit_id,
+        "unit": unit,
+        "chain": access.registry.chain(unit_id),
+        "risk": assessed,
+        "rates": rate_figures(assessed["counts"]) if assessed else {},
+        "trend": await reads.trend(unit_id),
+        "enterprises": [entry["data"] for entry in enterprises],
+        "names": {entry["enterprise_id"]: _name(access, entry["enterprise_id"]) for entry in enterprises},
+        "findings": sorted((entry["data"] for entry in findings), key=_gravest_first) if may_read else None,
+        "focus": _by_focus([entry["data"] for entry in findings]),
+        "alerts": await reads.alerts({"unit_id": unit_id}, 10),
+        "recent": await reads.recent({"unit_id": unit_id, "drill": False}, 10) if may_read else [],
+        "parks": {
+            park_id: park for park_id, park in access.registry.all("parks").items() if park.get("unit_id") == unit_id
+        },
+        "synthetic": bool(unit.get("synthetic")),
+        "may_freeze": access.allows(Action.FREEZE_EVALUATION, unit_id),
+    }
+
+
+def _gravest_first(finding: Document) -> tuple[bool, bool, str]:
+    return (finding["grade"] != "major", not finding["overdue"], finding["due_on"] or "9999")
+
+
+def _by_focus(findings: list[Document]) -> dict[str, dict[str, int]]:
+    areas = ("major_hazard", "old_installation", "chemical_park")
+    return {area: _grades([finding for finding in findings if area in finding["focus"]]) for area in areas}
+
+
+def _grades(findings: list[Document]) -> dict[str, int]:
+    return {grade: sum(finding["grade"] == grade for finding in findings) for grade in ("major", "ordinary")}
+
+
+def _name(access: Access, enterprise_id: str) -> Any:
+    return (access.registry.enterprise(enterprise_id) or {}).get("name") or enterprise_id

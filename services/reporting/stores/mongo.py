@@ -1,0 +1,131 @@
+"""Read models and evaluations in MongoDB; a generation of read models is a set of collections with their own prefix."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from services.reporting.documents import INDEXES, Document, Where, Write
+from services.reporting.freezing import Frozen
+from shared.mongo import ASCENDING, DESCENDING, BulkWriteError, Collection, Database, DuplicateKeyError, ReplaceOne
+
+BULK = 500
+_DUPLICATE = 11000
+
+
+class MongoReadModels:
+    """Implements `ReadModels` over the collections of one generation."""
+
+    def __init__(self, database: Database, generation: int) -> None:
+        self._database = database
+        self.generation = generation
+
+    async def prepare(self) -> None:
+        """Makes the indexes; safe to repeat."""
+        for index in INDEXES:
+            await self._collection(index.collection).create_index([_direction(field) for field in index.fields])
+
+    async def drop(self) -> None:
+        """Removes the generation."""
+        prefix = self._name("")
+        named = {"name": {"$regex": f"^{prefix}"}}
+        listed = await self._database.command("listCollections", nameOnly=True, filter=named)
+        for collection in listed["cursor"]["firstBatch"]:
+            await self._database.collection(collection["name"]).drop()
+
+    async def replace_newer(self, writes: Sequence[Write]) -> None:
+        by_collection: dict[str, list[Any]] = {}
+        for write in writes:
+            by_collection.setdefault(write.collection, []).append(_replacement(write))
+        for name, replacements in by_collection.items():
+            for start in range(0, len(replacements), BULK):
+                await self._bulk(name, replacements[start : start + BULK])
+
+    async def get(self, collection: str, id: str) -> Document | None:
+        return await self._collection(collection).find_one({"_id": id})
+
+    async def get_many(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        rows = await self._collection(collection).find({"_id": {"$in": list(ids)}}).to_list(None)
+        return {row["_id"]: row for row in rows}
+
+    async def find(
+        self,
+        collection: str,
+        where: Where,
+        *,
+        sort: Sequence[str] = ("_id",),
+        limit: int = 0,
+        fields: Sequence[str] = (),
+    ) -> list[Document]:
+        projection = dict.fromkeys(fields, True) if fields else None
+        cursor = self._collection(collection).find(dict(where), projection).sort([_direction(field) for field in sort])
+        rows: list[Document] = await cursor.limit(limit).to_list(None)
+        return rows
+
+    async def sums(self, collection: str, field: str, by: str) -> dict[str, int]:
+        stages = [{"$group": {"_id": f"${by}", "sum": {"$sum": f"${field}"}}}]
+        rows = await self._collection(collection).aggregate(stages).to_list(None)
+        return {str(row["_id"]): int(row["sum"]) for row in rows}
+
+    async def _bulk(self, name: str, replacements: list[Any]) -> None:
+        try:
+            await self._collection(name).bulk_write(replacements, ordered=False)
+        except BulkWriteError as failed:
+            # The filter asks for an older document; where a newer one stands, the upsert meets its id: nothing to do.
+            others = [error for error in failed.details["writeErrors"] if error["code"] != _DUPLICATE]
+            if others or failed.details.get("writeConcernErrors"):
+                raise
+
+    def _collection(self, name: str) -> Collection:
+        return self._database.collection(self._name(name))
+
+    def _name(self, name: str) -> str:
+        return f"g{self.generation}_{name}"
+
+
+def _replacement(write: Write) -> Any:
+    document = {**write.document, "_id": write.id, "order": write.order}
+    return ReplaceOne({"_id": write.id, "order": {"$lte": write.order}}, document, upsert=True)
+
+
+def _direction(field: str) -> tuple[str, int]:
+    return (field[1:], DESCENDING) if field.startswith("-") else (field, ASCENDING)
+
+
+class MongoEvaluations:
+    """Implements `Evaluations`; outside the generations, since what is frozen is never rebuilt."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.collection("evaluations")
+
+    async def prepare(self) -> None:
+        """Makes the index; safe to repeat."""
+        await self._collection.create_index([("round_id", ASCENDING), ("unit_id", ASCENDING), ("frozen_at", ASCENDING)])
+
+    async def add(self, evaluation: Frozen) -> Frozen:
+        try:
+            await self._collection.insert_one(_stored(evaluation))
+        except DuplicateKeyError:
+            return await self.get(evaluation.id) or evaluation
+        return evaluation
+
+    async def get(self, id: str) -> Frozen | None:
+        found = await self._collection.find_one({"_id": id})
+        return _frozen(found) if found else None
+
+    async def of(self, round_id: str, unit_id: str | None) -> Sequence[Frozen]:
+        cursor = self._collection.find({"round_id": round_id, "unit_id": unit_id}).sort([("frozen_at", ASCENDING)])
+        return [_frozen(row) for row in await cursor.to_list(None)]
+
+
+def _stored(evaluation: Frozen) -> Document:
+    return {
+        "_id": evaluation.id,
+        "round_id": evaluation.round_id,
+        "unit_id": evaluation.unit_id,
+        "sha256": evaluation.sha256,
+        "frozen_at": evaluation.frozen_at,
+        "body": evaluation.body,
+    }
+
+
+def _frozen(row: Document) -> Frozen:
+    return Frozen(row["_id"], row["round_id"], row["unit_id"], row["sha256"], row["frozen_at"], row["body"])

@@ -1,0 +1,107 @@
+"""Builds the reporting service: the only place that constructs its adapters."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from services.reporting.api import Parts, routes
+from services.reporting.changes import ChangeFeed
+from services.reporting.freezing import Freezer
+from services.reporting.generations import Live
+from services.reporting.handlers import on_events
+from services.reporting.pages.routes import page_routes
+from services.reporting.queries import Reads
+from services.reporting.settings import ReportingSettings
+from services.reporting.stores.mongo import MongoEvaluations, MongoReadModels
+from shared import mongo
+from shared.clock import clock
+from shared.consume import Consuming
+from shared.errors import Unavailable
+from shared.health import Health
+from shared.http.app import create_app
+from shared.http.auth import Authenticator
+from shared.http.serve import HttpServer, Part, run_until_stopped
+from shared.kafka_bus import KafkaConsumer, KafkaPublisher
+from shared.registry import Registry, RegistryFeed
+from shared.rulesets import load
+from shared.telemetry import Metrics, configure_logging
+from shared.web.pages import Pages
+
+TOPICS = ("inspections.v1", "risk.v1", "hazards.v1", "alerts.v1")
+PACKAGE = Path(__file__).parent / "pages"
+RETRY_S = 1.0
+
+
+class Projection:
+    """Keeps a generation of read models in step with the topics, from the offset its consumer group has reached."""
+
+    def __init__(self, settings: ReportingSettings, models: MongoReadModels, metrics: Metrics, health: Health) -> None:
+        self.models = models
+        self._publisher = KafkaPublisher(settings)
+        self._stopping = asyncio.Event()
+        self.consuming = Consuming(
+            f"reporting-g{models.generation}",
+            KafkaConsumer(settings, TOPICS, f"reporting-g{models.generation}"),
+            self._publisher,
+            partial(on_events, models),
+            metrics=metrics,
+            health=health,
+        )
+
+    async def run(self) -> None:
+        """Until `stop`; a store that is away at the start is waited for."""
+        while not self._stopping.is_set():
+            try:
+                await self.models.prepare()
+                break
+            except Unavailable:
+                await asyncio.sleep(RETRY_S)
+        await self._publisher.start()
+        try:
+            await self.consuming.run()
+        finally:
+            await self._publisher.stop()
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        await self.consuming.stop()
+
+
+class ReportingService:
+    """The service's app and the parts that run beside it."""
+
+    def __init__(self, app: FastAPI, settings: ReportingSettings, parts: list[Part]) -> None:
+        self.app = app
+        self._settings = settings
+        self._parts = parts
+
+    async def run(self) -> None:
+        """Until SIGTERM or Ctrl-C."""
+        await run_until_stopped([*self._parts, HttpServer(self.app, self._settings)])
+
+
+def build(settings: ReportingSettings) -> ReportingService:
+    """The service from its settings; connects to nothing before it runs."""
+    configure_logging("reporting", settings)
+    metrics, health, now = Metrics(), Health(), clock(settings)
+    database = mongo.connect(settings, "reporting")
+    generation = MongoReadModels(database, 1)
+    live, evaluations = Live(generation), MongoEvaluations(database)
+    registry = Registry()
+    registry_feed = RegistryFeed(KafkaConsumer(settings, ["registry.v1"], None), registry)
+    changes = ChangeFeed(live)
+    freezer = Freezer(live, evaluations, registry, load(settings.rulesets_dir), now)
+    parts = Parts(Reads(live, registry), evaluations, freezer, changes)
+    auth = Authenticator(registry, settings.admin_key_sha256, settings.session_secret_file.read_bytes(), now)
+    health.add("store", mongo.check(database))
+    health.add("registry", registry_feed.check)
+    projection = Projection(settings, generation, metrics, health)
+    pages = Pages(PACKAGE, settings, now)
+    routers = [*routes(parts), page_routes(parts, pages, ZoneInfo(settings.timezone))]
+    title = "Key County: reporting"
+    app = create_app(service="reporting", title=title, health=health, metrics=metrics, auth=auth, routers=routers)
+    pages.install(app)
+    return ReportingService(app, settings, [projection, registry_feed, changes])

@@ -1,0 +1,160 @@
+"""An evaluation is made at one cut-off, or not at all; once frozen it can be proven."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from services.reporting.freezing import Freezer, genuine
+from services.reporting.handlers import on_events
+from services.reporting.stores.memory import MemoryEvaluations, MemoryReadModels
+from shared.errors import Unavailable
+from shared.events import alerts
+from shared.events.base import Stage
+from shared.registry import Registry
+from shared.rulesets import load
+from tests.builders import ENTERPRISE, NOON, ROUND, UNIT, guidance_recorded, inspection_submitted, round_opened
+from tests.unit.reporting.risk_events import (
+    alert,
+    delivered,
+    enterprise_assessed,
+    event,
+    finding_assessed,
+    fold_event,
+    unit_assessed,
+)
+
+RULES = load()
+
+
+class Waiting:
+    """Stands in for sleeping: lets something happen while the freezer waits."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+        self.then: list[tuple[object, int]] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.slept += seconds
+        for found, offset in self.then:
+            await on_events(self.models, [delivered(found, offset)])  # type: ignore[arg-type]
+        self.then = []
+
+    models: MemoryReadModels
+
+
+def freezer(models: MemoryReadModels, waiting: Waiting) -> Freezer:
+    waiting.models = models
+    return Freezer(models, MemoryEvaluations(), Registry(), RULES, lambda: NOON, waiting, patience_s=1.0)
+
+
+async def county() -> MemoryReadModels:
+    """A round with one enterprise, one finding, one answered alert, all of it scored."""
+    models = MemoryReadModels()
+    log = [round_opened(), inspection_submitted(1), guidance_recorded(1)]
+    await on_events(models, [delivered(found, offset) for offset, found in enumerate(log)])
+    scored = [
+        finding_assessed(offset=1, by=(Stage.SELF_INSPECTION, Stage.EXPERT_VERIFICATION)),
+        enterprise_assessed(offset=1, stages=(Stage.SELF_INSPECTION, Stage.EXPERT_VERIFICATION)),
+        unit_assessed(2),
+    ]
+    await on_events(models, [delivered(event(found), offset) for offset, found in enumerate(scored)])
+    await on_events(models, [delivered(fold_event(3, applied=2), 3)])
+    answered = [
+        alert(alerts.AlertOpened, 1),
+        alert(alerts.AlertAcknowledged, 2, minutes=30, state="acknowledged", by="x", note="", channel="page"),
+        alert(alerts.AlertClosed, 3, minutes=90, state="closed", reason="cleared"),
+    ]
+    await on_events(models, [delivered(event(found), offset) for offset, found in enumerate(answered)])
+    return models
+
+
+async def test_an_evaluation_holds_what_was_known_at_its_cut_off() -> None:
+    found = await freezer(await county(), Waiting()).freeze(ROUND, UNIT, "key:test")
+    assert found is not None
+    content = found.content()
+    assert content["cut_off"] == {"inspections.v1": {"0": 3}, "alerts.v1": {"0": 3}}
+    assert (content["index"], content["colour"]) == (71.3, "orange")
+    assert content["problems"]["major"] == 1
+    assert content["agreement"]["estimate"]["both"] == 1
+    assert content["alert_response"]["median_minutes"] == 30
+    assert content["guidance_records"][0]["people"] == 40
+    assert content["guidance_class"]["suggested"] == "comprehensive"
+    assert {row["id"]: row["behind"] for row in content["rates"]}["re_examination"] == [
+        {"enterprise_id": ENTERPRISE, "lacking": []}
+    ]
+    assert {f"{ref['id']}@{ref['version']}" for ref in content["rule_sets"]} == {"unit-index@1"}
+
+
+async def test_a_frozen_evaluation_is_genuine_until_a_figure_is_touched() -> None:
+    found = await freezer(await county(), Waiting()).freeze(ROUND, UNIT, "key:test")
+    assert found is not None
+    assert genuine(json.loads(found.body))
+    assert not genuine(json.loads(found.body) | {"index": 91.3})
+
+
+async def test_freezing_again_without_news_gives_the_same_evaluation_and_news_supersede_it() -> None:
+    models = await county()
+    own = freezer(models, Waiting())
+    first, again = await own.freeze(ROUND, UNIT, "a"), await own.freeze(ROUND, UNIT, "b")
+    assert first is not None
+    assert again == first
+    await on_events(models, [delivered(event(unit_assessed(4, index=80.0)), 4), delivered(fold_event(5), 5)])
+    second = await own.freeze(ROUND, UNIT, "a")
+    assert second is not None
+    assert second.id != first.id
+    assert second.content()["supersedes"] == first.id
+    assert await own.evaluations.get(first.id) == first
+
+
+async def test_while_scoring_lags_behind_the_log_there_is_no_evaluation() -> None:
+    models, waiting = await county(), Waiting()
+    await on_events(models, [delivered(inspection_submitted(2), 3)])
+    with pytest.raises(Unavailable) as refused:
+        await freezer(models, waiting).freeze(ROUND, UNIT, "a")
+    assert refused.value.part == "projection"
+    assert waiting.slept == pytest.approx(1.0, abs=0.2)
+
+
+async def test_it_waits_a_little_for_scoring_to_catch_up() -> None:
+    models, waiting = await county(), Waiting()
+    await on_events(models, [delivered(inspection_submitted(2), 3)])
+    waiting.then = [(event(unit_assessed(3, index=55.0)), 4), (fold_event(4), 5)]
+    found = await freezer(models, waiting).freeze(ROUND, UNIT, "a")
+    assert found is not None
+    assert found.content()["index"] == 55.0
+
+
+async def test_a_document_beyond_the_cut_off_is_never_mixed_in() -> None:
+    models = await county()
+    await on_events(models, [delivered(event(finding_assessed("new", offset=7)), 4)])
+    with pytest.raises(Unavailable):
+        await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+
+
+async def test_a_unit_ahead_of_the_cut_off_is_read_from_its_history() -> None:
+    models = await county()
+    later = unit_assessed(9, index=10.0, at=NOON + timedelta(hours=1))
+    await on_events(models, [delivered(event(later), 4)])
+    found = await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    assert found is not None
+    assert found.content()["index"] == 71.3
+
+
+async def test_a_round_that_never_opened_has_no_evaluation() -> None:
+    assert await freezer(await county(), Waiting()).freeze("2023-2", UNIT, "a") is None
+
+
+async def test_the_national_evaluation_ranks_the_units_of_the_round() -> None:
+    models = await county()
+    other = {"unit_id": "lucheng"}
+    await on_events(models, [delivered(round_opened(unit_id="lucheng"), 3)])
+    await on_events(
+        models, [delivered(event(unit_assessed(3, index=95.0, colour="blue", **other)), 6), delivered(fold_event(4), 7)]
+    )
+    found = await freezer(models, Waiting()).freeze(ROUND, None, "a")
+    assert found is not None
+    content = found.content()
+    assert [(row["unit_id"], row["place"]) for row in content["ranking"]] == [("lucheng", 1), (UNIT, 2)]
+    assert content["colours"] == {"blue": 1, "orange": 1}
+    assert content["common_problems"][0]["units"] == [UNIT]
