@@ -1,0 +1,152 @@
+"""`keycounty dead-letters`: what was put away, why, and sending it again once its cause is mended."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.cli.connection import RunFileOption, settings_of
+from shared.bus import Delivery, Record
+from shared.errors import Rejected, Unavailable
+from shared.kafka_bus import KafkaConsumer, KafkaPublisher
+from shared.settings import Settings
+from shared.topics import DEAD_LETTERS
+
+app = typer.Typer(help="Records that no service could take, with their original bytes.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
+SHOWN_BYTES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record of `dead-letters.v1`. `id` is its own place there: `partition-offset`."""
+
+    id: str
+    reason: str
+    detail: str
+    source: str
+    service: str
+    delivery: Delivery
+
+    @property
+    def topic(self) -> str:
+        """The topic it came from, without prefix."""
+        return self.source.rsplit(":", 2)[0]
+
+    def original(self) -> Record:
+        """The record as it was: key, value and headers without ours."""
+        headers = tuple((name, value) for name, value in self.delivery.headers if not name.startswith("kc_"))
+        return Record(self.topic, self.delivery.key, self.delivery.value, headers)
+
+    def summary(self) -> dict[str, Any]:
+        """For lists."""
+        return {name: getattr(self, name) for name in ("id", "service", "reason", "detail", "source")}
+
+
+def dead_letter_of(delivery: Delivery) -> DeadLetter:
+    """The dead letter in a record of `dead-letters.v1`."""
+    ours = {name: value.decode(errors="replace") for name, value in delivery.headers if name.startswith("kc_")}
+    place = f"{delivery.partition}-{delivery.offset}"
+    reason, detail, source, service = (ours.get(f"kc_{name}", "") for name in ("reason", "detail", "source", "service"))
+    return DeadLetter(place, reason, detail, source, service, delivery)
+
+
+@app.command("list", epilog="Example: keycounty dead-letters list --run-file data/run.json --json")
+def list_(run_file: RunFileOption = None, as_json: AsJson = False) -> None:
+    """Show every dead letter, oldest first."""
+    found = [letter.summary() for letter in read(settings_of(run_file))]
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    table = Table("id", "service", "reason", "source", "detail")
+    for one in found:
+        table.add_row(one["id"], one["service"], one["reason"], one["source"], one["detail"][:80])
+    Console().print(table if found else "There are no dead letters.")
+
+
+@app.command(epilog="Example: keycounty dead-letters show 3-17")
+def show(id: str, run_file: RunFileOption = None) -> None:
+    """Show one dead letter whole: cause, headers, and its bytes as far as they are text."""
+    letter = _named([id], read(settings_of(run_file)))[0]
+    delivery = letter.delivery
+    typer.echo(json.dumps(letter.summary(), ensure_ascii=False, indent=2))
+    for name, value in delivery.headers:
+        typer.echo(f"{name}: {value.decode(errors='backslashreplace')}")
+    typer.echo(f"key: {(delivery.key or b'').decode(errors='backslashreplace')}")
+    typer.echo((delivery.value or b"")[:SHOWN_BYTES].decode(errors="backslashreplace"))
+
+
+@app.command(epilog="Example: keycounty dead-letters redrive 3-17 3-18 --rate 5")
+def redrive(
+    ids: list[str],
+    run_file: RunFileOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Records a second.")] = 10.0,
+) -> None:
+    """Send dead letters again to the topic they came from, byte for byte. Consumers skip what they already have."""
+    settings = settings_of(run_file)
+    letters = _named(ids, read(settings))
+    if dry_run:
+        for letter in letters:
+            typer.echo(f"{letter.id}: {verdict(letter)}")
+        return
+    asyncio.run(_send(settings, letters, rate))
+    typer.echo(f"sent again: {len(letters)}")
+
+
+def verdict(letter: DeadLetter) -> str:
+    """Whether the record would be taken for an event today, and for which."""
+    try:
+        event = letter.delivery.event()
+    except Rejected as still:
+        return f"would be put away again ({still.reason}: {still.detail})"
+    return f"would be read as {event.type} about {event.subject} of {event.key}"
+
+
+def read(settings: Settings) -> list[DeadLetter]:
+    """Every dead letter. Exits with 1 when the broker is away."""
+    try:
+        return [dead_letter_of(delivery) for delivery in asyncio.run(_read(settings))]
+    except Unavailable as away:
+        typer.secho(f"keycounty: {away}", fg="red", err=True)
+        raise typer.Exit(1) from away
+
+
+async def _read(settings: Settings) -> list[Delivery]:
+    consumer = KafkaConsumer(settings, [DEAD_LETTERS], None)
+    await consumer.start()
+    try:
+        ends, position = await consumer.end_offsets(), await consumer.position()
+        found: list[Delivery] = []
+        while any(position.get(place, 0) < end for place, end in ends.items()):
+            found += await consumer.poll(500, 0.2)
+            position = await consumer.position()
+        return sorted(found, key=lambda delivery: (delivery.timestamp_ms, delivery.partition, delivery.offset))
+    finally:
+        await consumer.stop()
+
+
+def _named(ids: Sequence[str], letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    known = {letter.id: letter for letter in letters}
+    unknown = [id for id in ids if id not in known]
+    if unknown:
+        raise typer.BadParameter(
+            f"no dead letter has the id {', '.join(unknown)}; `keycounty dead-letters list` shows them"
+        )
+    return [known[id] for id in ids]
+
+
+async def _send(settings: Settings, letters: Sequence[DeadLetter], rate: float) -> None:
+    publisher = KafkaPublisher(settings)
+    await publisher.start()
+    try:
+        for letter in letters:
+            await publisher.publish([letter.original()])
+            await asyncio.sleep(1 / rate)
+    finally:
+        await publisher.stop()
