@@ -1,7 +1,7 @@
 """The CloudEvents 1.0 envelope in Kafka's binary mode: used by whoever writes to or reads from the bus."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -11,8 +11,11 @@ from pydantic import BaseModel, ValidationError
 from shared.errors import Rejected
 from shared.events.base import Data
 from shared.events.catalogue import CATALOGUE, PREFIX, EventType, by_model
+from shared.events.upcasters import UPCASTERS, Upcasters, upcast
 
 SPECVERSION = "1.0"
+_REQUIRED = ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time")
+_READ = frozenset({*_REQUIRED, "ce_correlationid", "traceparent"})
 Header = tuple[str, bytes]
 
 
@@ -89,12 +92,17 @@ def encode(event: Event) -> bytes:
     return event.data.model_dump_json(by_alias=True).encode()
 
 
-def decode(key: bytes | None, value: bytes | None, raw_headers: list[Header] | tuple[Header, ...]) -> Event:
-    """The event in a record. Raises `Rejected` (`not_an_event`, `unknown_type`, `schema`, `key_mismatch`) naming
-    everything wrong.
+def decode(
+    key: bytes | None, value: bytes | None, raw_headers: Sequence[Header], upcasters: Upcasters = UPCASTERS
+) -> Event:
+    """The event in a record, brought up to its type's current version.
+
+    Raises `Rejected` (`not_an_event`, `unknown_type`, `unknown_version`, `schema`, `key_mismatch`) naming everything
+    wrong.
     """
-    attributes = dict(raw_headers)
-    missing = [name for name in ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time") if name not in attributes]
+    # Kafka allows a header without a value, whatever the type says.
+    attributes = {name: content for name, content in raw_headers if name in _READ and content is not None}
+    missing = [name for name in _REQUIRED if name not in attributes]
     if missing or value is None or key is None:
         lacking = missing + (["value"] if value is None else []) + (["key"] if key is None else [])
         raise Rejected("not_an_event", "missing " + ", ".join(lacking))
@@ -103,9 +111,11 @@ def decode(key: bytes | None, value: bytes | None, raw_headers: list[Header] | t
         event_id, time, event_key = uuid.UUID(text["ce_id"]), datetime.fromisoformat(text["ce_time"]), key.decode()
     except ValueError as wrong:
         raise Rejected("not_an_event", f"unreadable envelope: {wrong}") from wrong
+    if time.tzinfo is None:
+        raise Rejected("not_an_event", "unreadable envelope: ce_time has no offset")
     spec = CATALOGUE.get(text["ce_type"])
     if spec is None:
-        raise Rejected("unknown_type", text["ce_type"])
+        spec, value = upcast(text["ce_type"], value, upcasters)
     data = parse(spec, value)
     unit = getattr(data, "unit_id", None)
     if spec.keyed_by_unit and unit != event_key:

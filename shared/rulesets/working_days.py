@@ -39,7 +39,7 @@ def working_day(table: WorkingDays, day: date) -> Answer:
     if override is not None:
         return Answer(override.working, False)
     try:
-        return Answer(bool(chinese_calendar.is_workday(day)), False)  # type: ignore[no-untyped-call]
+        return Answer(bool(chinese_calendar.is_workday(day)), False)
     except NotImplementedError:
         return Answer(day.weekday() < 5, True)
 
