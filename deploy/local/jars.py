@@ -61,15 +61,23 @@ def ensure_jars(cache: Path, lock: JarLock, fetch: Fetch | None = None) -> list[
 
     Raises JarError naming every jar whose SHA-256 differs from the pinned one, be it old in the cache or just fetched.
     """
-    folder = cache / f"kafka-{lock.version}"
+    folder = _folder(cache, lock)
     folder.mkdir(parents=True, exist_ok=True)
     with _exclusive(folder / ".lock"):
-        missing = [jar for jar in lock.jars if not (folder / jar.filename).exists()]
-        if missing:
+        if missing := missing_jars(cache, lock):
             _fetch_all(missing, folder, fetch or fetch_with_jgo)
         paths = [folder / jar.filename for jar in lock.jars]
         _check(list(zip(lock.jars, paths, strict=True)), f"remove {folder} to fetch them again")
     return paths
+
+
+def missing_jars(cache: Path, lock: JarLock) -> list[Jar]:
+    """Those that `ensure_jars` would have to fetch."""
+    return [jar for jar in lock.jars if not (_folder(cache, lock) / jar.filename).exists()]
+
+
+def _folder(cache: Path, lock: JarLock) -> Path:
+    return cache / f"kafka-{lock.version}"
 
 
 def _fetch_all(jars: list[Jar], folder: Path, fetch: Fetch) -> None:

