@@ -1,0 +1,191 @@
+"""Announces registry changes, round events and days, in order, under one lease; and intake's counts. Run by wiring."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from services.intake.leases import ANNOUNCER, SHARD_NAMES, Leases
+from services.intake.ports import RegistryStore, SubmissionStore, Tally
+from services.intake.records import rfc3339
+from services.intake.rules.announcing import Announcement, Change, announced, day_started, days_due, registry_event
+from shared.bus import Publisher, record_of
+from shared.errors import Unavailable
+from shared.events.base import name_id
+from shared.events.envelope import make
+from shared.events.registry import RegistryPut
+from shared.registry import Registry
+from shared.telemetry import log
+
+SOURCE = "/keycounty/intake"
+PAGE = 500
+EVERY_S = 0.25
+COUNTS_EVERY_S = 10.0
+BATCH = 500
+
+
+class Announcer:
+    """Folds the changes a second time, up to what is announced: what follows from a change depends on the registry just before it."""
+
+    def __init__(
+        self, store: RegistryStore, publisher: Publisher, leases: Leases, now: Callable[[], datetime], zone: ZoneInfo
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._leases = leases
+        self._now = now
+        self._zone = zone
+        self._registry = Registry()
+        self._folded = 0
+        self._days: dict[str, date] | None = None
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._cursor = 0
+
+    def cursor(self) -> int:
+        """The last change that is announced, as far as this replica knows."""
+        return self._cursor
+
+    def changed(self) -> None:
+        """The registry has changed: no need to wait for the next look."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Announces until stopped. Without the lease it only learns how far the one who has it came."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                await self.step()
+            except Unavailable as away:
+                log("announcer").warning("announcing waits", error=str(away))
+                await asyncio.sleep(min(1.0, away.retry_after_s))
+            try:
+                await asyncio.wait_for(self._wake.wait(), EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def step(self) -> None:
+        """Changes first, then days, so that a round's first day follows its opening."""
+        if not self._leases.holds(ANNOUNCER):
+            self._cursor, self._days = await self._store.cursor(), None
+            return
+        self._cursor = max(self._cursor, await self._store.cursor()) if self._days is None else self._cursor
+        await self._fold_to(self._cursor)
+        while changes := await self._store.after(self._folded, PAGE):
+            for change in changes:
+                await self._announce(change)
+        await self._start_days()
+
+    async def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    async def _fold_to(self, revision: int) -> None:
+        if self._folded > revision:
+            self._registry, self._folded = Registry(), 0
+        while self._folded < revision:
+            for change in await self._store.after(self._folded, min(PAGE, revision - self._folded)):
+                self._fold(change)
+
+    def _fold(self, change: Change) -> None:
+        self._registry.apply(registry_event(change))
+        self._folded = change.revision
+
+    async def _announce(self, change: Change) -> None:
+        if not self._leases.holds(ANNOUNCER):
+            raise Unavailable("store", "the announcer's lease is lost", 0.1)
+        await self._publish(announced(change, self._registry, self._zone))
+        await self._store.announced(change.revision)
+        self._fold(change)
+        self._cursor = change.revision
+
+    async def _start_days(self) -> None:
+        if self._days is None:
+            self._days = dict(await self._store.days())
+        today = self._now().astimezone(self._zone).date()
+        due = {unit: days_due(self._days.get(unit), today) for unit in self._units() if self._days.get(unit) != today}
+        if not any(due.values()) or not self._leases.holds(ANNOUNCER):
+            return
+        await self._publish(day_started(unit, day, self._zone) for unit, days in due.items() for day in days)
+        last = {unit: days[-1] for unit, days in due.items() if days}
+        await self._store.set_days(last)
+        self._days.update(last)
+
+    def _units(self) -> Iterable[str]:
+        # Findings outlive their round, and only scoring knows which are open: so every unit that was ever enrolled, while it is registered.
+        enrolled = {enrolment["unit_id"] for enrolment in self._registry.all("enrolments").values()}
+        return sorted((enrolled | (self._days or {}).keys()) & self._registry.all("units").keys())
+
+    async def _publish(self, found: Iterable[Announcement]) -> None:
+        records = [_record(each) for each in found]
+        for start in range(0, len(records), BATCH):
+            await self._publisher.publish(records[start : start + BATCH])
+
+
+def _record(found: Announcement):  # type: ignore[no-untyped-def]
+    event = make(
+        found.data,
+        id=found.id,
+        source=SOURCE,
+        subject=found.subject,
+        time=found.time,
+        key=found.key,
+        correlation_id=found.correlation_id,
+    )
+    return record_of(event)
+
+
+class Counter:
+    """Publishes, per held shard, how many submissions were accepted and published: reporting shows from it that none is missing."""
+
+    def __init__(
+        self, store: SubmissionStore, publisher: Publisher, leases: Leases, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._leases = leases
+        self._now = now
+        self._told: dict[int, tuple[Tally, datetime]] = {}
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Counts every ten seconds until stopped."""
+        while not self._stopping.is_set():
+            try:
+                await self.step()
+            except Unavailable as away:
+                log("counter").warning("counting waits", error=str(away))
+            try:
+                await asyncio.wait_for(self._stopping.wait(), COUNTS_EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def step(self) -> None:
+        """Counts the held shards and tells what changed."""
+        shards = self._leases.shards()
+        if not shards:
+            return
+        tallies = await self._store.tally(shards)
+        waiting = await self._store.pending(shards, 1)
+        oldest = min((each.accepted_at for each in waiting), default=None)
+        changed = {shard: tally for shard, tally in tallies.items() if self._told.get(shard, (None,))[0] != tally}
+        await self._publisher.publish([self._record(shard, tally, oldest) for shard, tally in changed.items()])
+        self._told = {shard: (tally, self._now()) for shard, tally in tallies.items()}
+
+    async def stop(self) -> None:
+        self._stopping.set()
+
+    def _record(self, shard: int, tally: Tally, oldest: datetime | None):  # type: ignore[no-untyped-def]
+        at, name = self._now(), SHARD_NAMES[shard]
+        revision = int(at.timestamp() * 1000)
+        counts = {
+            "shard": shard,
+            "accepted": tally.accepted,
+            "published": tally.published,
+            "oldest_unpublished_at": None if oldest is None or tally.accepted == tally.published else rfc3339(oldest),
+        }
+        data = RegistryPut(kind="counts", id=name, revision=revision, object=counts, updated_at=at)
+        key = f"counts/{name}"
+        return record_of(
+            make(data, id=name_id("counts", name, str(revision)), source=SOURCE, subject=key, time=at, key=key)
+        )

@@ -1,0 +1,281 @@
+"""Routes that take submissions, withdraw what was declared, and read submissions back."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import rfc8785
+from fastapi import APIRouter, Query, Request, Response
+
+from services.intake.api.callers import (
+    Caller,
+    Key,
+    Spoken,
+    idempotency_key,
+    in_scope,
+    problem_of,
+    require_place,
+    sender_of,
+)
+from services.intake.handlers import Intake, Posted, faults_of, rehearse, submit
+from services.intake.ports import Wanted
+from services.intake.records import Submission, rfc3339
+from services.intake.rules import bodies
+from services.intake.rules.checks import assess, check
+from services.intake.rules.faults import Faulty
+from services.intake.rules.parsing import parse
+from shared.http.auth import Access
+from shared.http.paging import Cursor, Limit, decode_cursor, page
+from shared.http.permissions import Action, Role
+from shared.http.problems import not_found
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of submission: its route, its body, and the action each role needs."""
+
+    path: str
+    model: type[bodies.Body]
+    action: Callable[[Role, Any], Action]
+
+
+def _by_role(found: Mapping[Role, Action], other: Action) -> Callable[[Role, Any], Action]:
+    return lambda role, _: found.get(role, other)
+
+
+def _always(action: Action) -> Callable[[Role, Any], Action]:
+    return lambda _role, _body: action
+
+
+_STAGES = {Role.COUNTY: Action.RE_EXAMINE, Role.EXPERT: Action.VERIFY}
+_DECIDERS = dict.fromkeys((Role.COUNTY, Role.EXPERT), Action.DECIDE_RECTIFICATION)
+RESOURCES: Mapping[str, Resource] = {
+    "inspection": Resource("/v1/inspections", bodies.Inspection, _by_role(_STAGES, Action.SELF_INSPECT)),
+    "hazard_unit": Resource("/v1/hazard-units", bodies.HazardUnit, _always(Action.DECLARE)),
+    "installation": Resource("/v1/installations", bodies.Installation, _always(Action.DECLARE)),
+    "rectification": Resource("/v1/rectifications", bodies.Rectification, _by_role(_DECIDERS, Action.RECTIFY)),
+    "accident": Resource("/v1/accidents", bodies.Accident, _always(Action.REPORT_ACCIDENT)),
+    "park_assessment": Resource("/v1/park-assessments", bodies.ParkAssessment, _always(Action.ASSESS_PARK)),
+    "key_task_progress": Resource("/v1/key-task-progress", bodies.KeyTaskProgress, _always(Action.PROGRESS_KEY_TASK)),
+    "guidance_record": Resource("/v1/guidance-records", bodies.GuidanceRecord, _always(Action.RECORD_GUIDANCE)),
+}
+
+
+def router(intake: Intake) -> APIRouter:
+    """The routes."""
+    found = APIRouter()
+    _add_assess(found, intake)
+    for kind, resource in RESOURCES.items():
+        _add_post(found, intake, kind, resource)
+    for kind, path in (("hazard_unit", "/v1/hazard-units/{id}"), ("installation", "/v1/installations/{id}")):
+        _add_withdrawal(found, intake, kind, path)
+    _add_reads(found, intake)
+    return found
+
+
+def _add_post(found: APIRouter, intake: Intake, kind: str, resource: Resource) -> None:
+    async def post(
+        request: Request, access: Caller, language: Spoken, key: Key = None, dry_run: bool = False
+    ) -> Response:
+        access.require_role(resource.action(access.principal.role, None))
+        given = idempotency_key(key)
+        try:
+            return await _take(intake, resource, request, access, given, dry_run)
+        except Faulty as faulty:
+            raise problem_of(faulty, language) from None
+
+    post.__doc__ = f"Submit ({kind}); see the contract for the body."
+    found.add_api_route(
+        resource.path,
+        post,
+        methods=["POST"],
+        status_code=201,
+        name=f"post_{kind}",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": resource.model.model_json_schema(
+                            ref_template="#/components/schemas/" + kind + "_{model}"
+                        )
+                    }
+                },
+            }
+        },
+        response_model=None,
+    )
+
+
+async def _take(
+    intake: Intake, resource: Resource, request: Request, access: Access, key: str, dry_run: bool
+) -> Response:
+    raw = await request.body()
+    body: Any = parse(resource.model, raw)
+    action = resource.action(access.principal.role, body)
+    enterprise_id = getattr(body, "enterprise_id", None)
+    allowed = in_scope(access, action, body.unit_id, enterprise_id)
+    sender = sender_of(access, request)
+    faults = faults_of(intake, body, sender, in_scope=allowed)
+    if not allowed:
+        if faults:
+            raise Faulty(faults)
+        require_place(access, action, body.unit_id, enterprise_id)
+    posted = Posted(raw, body, key)
+    if dry_run:
+        await rehearse(intake, posted, sender, faults)
+        return _json({"valid": True}, 200)
+    answer = await submit(intake, posted, sender, faults)
+    return _json(answer.document(), 201)
+
+
+def _json(document: Mapping[str, Any], status: int) -> Response:
+    import orjson
+
+    return Response(orjson.dumps(document), status, media_type="application/json")
+
+
+def _add_assess(found: APIRouter, intake: Intake) -> None:
+    @found.post("/v1/hazard-units/assess", response_model=None)
+    async def assess_hazard_unit(request: Request, _: Caller, language: Spoken) -> dict[str, Any]:
+        """S, R and level of a hazard unit by GB 18218-2018; nothing is stored."""
+        try:
+            body = parse(bodies.Assessment, await request.body())
+            if faults := check(body.model_copy(update={"enterprise_id": None}), intake.rules):
+                raise Faulty(faults)
+        except Faulty as faulty:
+            raise problem_of(faulty, language) from None
+        return _assessment(assess(body, intake.rules))
+
+
+def _assessment(made: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "s": made.s,
+        "r": made.r,
+        "level": made.level,
+        "alpha": made.alpha,
+        "contributions": [asdict(each) for each in made.contributions],
+        "rule_set": "gb18218-2018",
+    }
+
+
+def _add_withdrawal(found: APIRouter, intake: Intake, kind: Any, path: str) -> None:
+    async def withdraw(
+        id: str,
+        request: Request,
+        access: Caller,
+        language: Spoken,
+        reason: Annotated[str | None, Query(max_length=4000)] = None,
+        enterprise_id: str | None = None,
+        drill: bool = False,
+        key: Key = None,
+    ) -> Response:
+        access.require_role(Action.DECLARE)
+        named = enterprise_id or _only_enterprise(access)
+        access.require(Action.DECLARE, None, named)
+        body = bodies.Withdrawal(
+            kind=kind, id=id, enterprise_id=named, unit_id=_unit_of(access, named), reason=reason, drill=drill
+        )
+        record = rfc8785.dumps(body.model_dump(mode="json"))
+        posted = Posted(record, body, key or await _withdrawal_key(intake, body))
+        try:
+            answer = await submit(intake, posted, sender_of(access, request), [])
+        except Faulty as faulty:
+            if any(fault.code == f"unknown_{kind}" for fault in faulty.faults):
+                raise not_found() from None
+            raise problem_of(faulty, language) from None
+        return _json(answer.document(), 200)
+
+    found.add_api_route(path, withdraw, methods=["DELETE"], name=f"withdraw_{kind}", response_model=None)
+
+
+def _only_enterprise(access: Access) -> str:
+    own = access.principal.enterprises
+    if len(own) != 1:
+        raise not_found("Say which enterprise with ?enterprise_id=.")
+    return min(own)
+
+
+def _unit_of(access: Access, enterprise_id: str) -> str:
+    registered = access.registry.enterprise(enterprise_id)
+    if registered is None:
+        raise not_found()
+    return str(registered["unit_id"])
+
+
+async def _withdrawal_key(intake: Intake, body: bodies.Withdrawal) -> str:
+    # Without a key of the caller's, withdrawing the same declaration twice is the same withdrawal.
+    heads = await intake.submissions.heads([body.enterprise_id])
+    mode = "drill" if body.drill else "real"
+    return f"withdrawal:{heads[body.enterprise_id].versions.get(f'{body.kind}|{body.id}|{mode}')}"
+
+
+def _add_reads(found: APIRouter, intake: Intake) -> None:
+    @found.get("/v1/inspections", response_model=None)
+    async def list_submissions(
+        access: Caller,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        enterprise_id: str | None = None,
+        unit_id: str | None = None,
+        kind: str | None = "inspection",
+    ) -> dict[str, Any]:
+        """Submissions in the caller's scope, newest first; `kind=` empty lists every kind."""
+        units = access.units(Action.READ_SUBMISSIONS)
+        before = decode_cursor(cursor) if cursor else None
+        position = (str(before["at"]), str(before["id"])) if before and {"at", "id"} <= before.keys() else None
+        wanted = Wanted(units, access.enterprises(), enterprise_id, unit_id, kind or None, position)
+        listed = await intake.submissions.listed(wanted, limit + 1)
+        last = listed[limit - 1] if len(listed) > limit else None
+        following = None if last is None else {"at": last.accepted_at.isoformat(), "id": str(last.id)}
+        return page([_summary(each) for each in listed[:limit]], following)
+
+    @found.get("/v1/inspections/{id}", response_model=None)
+    async def read_submission(id: uuid.UUID, access: Caller) -> dict[str, Any]:
+        """A submission's status and receipt."""
+        return _detail(await _readable(intake, access, id))
+
+    @found.get("/v1/inspections/{id}/record", response_model=None)
+    async def read_record(id: uuid.UUID, access: Caller) -> Response:
+        """The bytes exactly as received."""
+        submission = await _readable(intake, access, id)
+        headers = {"content-disposition": f'attachment; filename="{id}.json"', "digest": f"sha-256={submission.sha256}"}
+        return Response(submission.record, media_type="application/json", headers=headers)
+
+
+async def _readable(intake: Intake, access: Access, id: uuid.UUID) -> Submission:
+    access.require_role(Action.READ_SUBMISSIONS)
+    submission = await intake.submissions.get(id)
+    if submission is None:
+        raise not_found()
+    access.require(Action.READ_SUBMISSIONS, submission.unit_id, submission.enterprise_id)
+    return submission
+
+
+def _summary(found: Submission) -> dict[str, Any]:
+    return {
+        "submission_id": str(found.id),
+        "kind": found.kind,
+        "subject": found.subject,
+        "unit_id": found.unit_id,
+        "enterprise_id": found.enterprise_id,
+        "seq": found.seq,
+        "status": "published" if found.published else "queued",
+        "accepted_at": rfc3339(found.accepted_at),
+        "supersedes": None if found.supersedes is None else str(found.supersedes),
+        "drill": found.drill,
+        "sha256": found.sha256,
+        "type": found.type,
+    }
+
+
+def _detail(found: Submission) -> dict[str, Any]:
+    return {
+        **_summary(found),
+        "receipt": dict(found.receipt),
+        "findings": [finding.document() for finding in found.findings],
+        **found.answer,
+    }

@@ -1,0 +1,248 @@
+"""The only publisher of submissions: a subject's oldest first, marked when it is with the broker. Fed by the committer, run by wiring.
+
+What this replica stored goes out from memory; what is left over (a crash, a broker that was away, another replica) is swept from the store. A
+submission goes out only when the one before it is known to be with the broker, so no pause or takeover can reorder a subject: at worst the
+same bytes go out twice.
+"""
+
+import asyncio
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+from pydantic import BaseModel
+
+from services.intake.leases import SHARD_NAMES, Leases
+from services.intake.ports import SubmissionStore
+from services.intake.records import Submission
+from shared.bus import Publisher, Record
+from shared.errors import Unavailable
+from shared.events.base import name_id
+from shared.events.envelope import Event, headers
+from shared.telemetry import log
+
+SOURCE = "/keycounty/intake"
+PAGE = 200
+FRESH_LIMIT = 5_000
+SWEEP_S = 2.0
+SWEEP_WITH_OTHERS_S = 0.1
+ASK_S = 0.05
+SUBJECTS_KEPT = 50_000
+
+
+class _Encoded(BaseModel):
+    """Stands for data whose bytes are made already."""
+
+
+_ENCODED = _Encoded()
+
+
+def record_of(found: Submission) -> Record:
+    """The record on `inspections.v1`: the same bytes whenever it is made."""
+    event = Event(
+        name_id("submission", str(found.id)),
+        found.type,
+        SOURCE,
+        found.subject,
+        found.accepted_at,
+        found.unit_id,
+        _ENCODED,
+        found.correlation_id,
+        found.traceparent,
+    )
+    return Record("inspections.v1", found.unit_id.encode(), found.value, tuple(headers(event)))
+
+
+class Outbox:
+    """`cursor()` is the last registry change announced: a submission waits for the round that it belongs to."""
+
+    def __init__(self, store: SubmissionStore, publisher: Publisher, leases: Leases, cursor: Callable[[], int]) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._leases = leases
+        self._cursor = cursor
+        self._fresh: list[Submission] = []
+        self._backlog = True
+        self._sent: OrderedDict[str, int] = OrderedDict()
+        self._unmarked: set[uuid.UUID] = set()
+        self._waiting: dict[uuid.UUID, asyncio.Future[None]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self.published = 0
+        self.broker_away: str | None = None
+
+    def stored(self, submissions: Sequence[Submission]) -> None:
+        """The committer has stored these, in this order."""
+        if self._backlog or len(self._fresh) > FRESH_LIMIT:
+            self._backlog = True
+            self._fresh.clear()
+        else:
+            self._fresh.extend(submissions)
+        self._wake.set()
+
+    async def wait(self, submission: Submission, timeout_s: float) -> bool:
+        """Whether it is published, waiting at most so long."""
+        if submission.published or submission.seq <= self._sent.get(submission.subject, 0):
+            return True
+        if not self._leases.holds(SHARD_NAMES[submission.shard]):
+            return await self._ask(submission.id, timeout_s)
+        done = self._waiting.setdefault(submission.id, asyncio.get_running_loop().create_future())
+        try:
+            await asyncio.wait_for(asyncio.shield(done), timeout_s)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.pop(submission.id, None)
+        return True
+
+    async def run(self) -> None:
+        """Publishes what comes, sweeps what is left over."""
+        while not self._stopping:
+            try:
+                await self.step()
+            except Unavailable as away:
+                self._fresh.clear()
+                self._backlog = True
+                self._note(str(away))
+                await asyncio.sleep(min(1.0, away.retry_after_s))
+            if not self._backlog:
+                await self._pause()
+
+    async def step(self) -> None:
+        """One round: what is fresh or, with a backlog, the oldest page of it."""
+        if self._unmarked:
+            await self._mark()
+        if self._backlog:
+            self._backlog = await self.sweep()
+            return
+        fresh, self._fresh = self._fresh, []
+        self._wake.clear()
+        await self._publish(fresh)
+
+    async def sweep(self) -> bool:
+        """Publishes a page of what waits in the held shards; True when there may be more."""
+        shards = self._leases.shards()
+        if not shards:
+            await asyncio.sleep(ASK_S)
+            return True
+        page = await self._store.pending(shards, PAGE)
+        done = await self._publish(page)
+        if page and not done:
+            await asyncio.sleep(ASK_S)
+        return len(page) == PAGE or done < len(page)
+
+    async def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    async def _pause(self) -> None:
+        every = SWEEP_S if self._leases.replicas == 1 else SWEEP_WITH_OTHERS_S
+        try:
+            await asyncio.wait_for(self._wake.wait(), every)
+        except TimeoutError:
+            self._backlog = True
+
+    async def _publish(self, found: Sequence[Submission]) -> int:
+        if not found:
+            return 0
+        ready = await self._ready(found)
+        already = [each for each in ready if each.seq <= self._sent.get(each.subject, 0)]
+        going = [each for each in ready if each.seq > self._sent.get(each.subject, 0)]
+        if going:
+            await self._publisher.publish([record_of(each) for each in going])
+            self._note(None)
+        for each in going:
+            self._know(each.subject, each.seq)
+        self.published += len(going)
+        self._answer(each.id for each in ready)
+        self._unmarked.update(each.id for each in (*already, *going))
+        await self._mark()
+        return len(ready)
+
+    async def _ready(self, found: Sequence[Submission]) -> list[Submission]:
+        held = [each for each in found if self._leases.holds(SHARD_NAMES[each.shard])]
+        if len(held) < len(found):
+            self._backlog = True
+        unsure = {each.subject for each in held if not self._follows(each)}
+        looked_up = await self._look_again(unsure) if unsure else []
+        sure = [each for each in held if each.subject not in unsure]
+        ready = [*looked_up, *sure]
+        cut = self._cursor()
+        return [
+            each
+            for _, group in groupby(_by_subject(ready), key=lambda each: each.subject)
+            for each in self._run_of(group, cut)
+        ]
+
+    def _follows(self, found: Submission) -> bool:
+        return found.seq == 1 or found.subject in self._sent
+
+    async def _look_again(self, subjects: Iterable[str]) -> list[Submission]:
+        # What waits of a subject, whatever its shard: the one before the first of these is with the broker.
+        waiting = await self._store.pending_of(subjects, 5 * PAGE)
+        for subject, group in groupby(waiting, key=lambda each: each.subject):
+            self._know(subject, next(group).seq - 1)
+        return list(waiting)
+
+    def _run_of(self, group: Iterable[Submission], cut: int) -> Iterable[Submission]:
+        """The unbroken run from the next number on; what cannot go yet is left for a sweep."""
+        reached: int | None = None
+        for each in group:
+            reached = self._sent.get(each.subject, 0) if reached is None else reached
+            if each.seq <= reached:
+                yield each
+                continue
+            gone = (
+                each.seq == reached + 1 and each.after_revision <= cut and self._leases.holds(SHARD_NAMES[each.shard])
+            )
+            if not gone:
+                if each.seq > reached + 1:
+                    self._sent.pop(each.subject, None)
+                self._backlog = True
+                return
+            reached = each.seq
+            yield each
+
+    def _know(self, subject: str, seq: int) -> None:
+        self._sent[subject] = seq
+        self._sent.move_to_end(subject)
+        while len(self._sent) > SUBJECTS_KEPT:
+            self._sent.popitem(last=False)
+
+    async def _mark(self) -> None:
+        ids = list(self._unmarked)
+        await self._store.mark_published(ids)
+        self._unmarked.difference_update(ids)
+
+    def _answer(self, ids: Iterable[uuid.UUID]) -> None:
+        for id in ids:
+            done = self._waiting.pop(id, None)
+            if done is not None and not done.done():
+                done.set_result(None)
+
+    async def _ask(self, id: uuid.UUID, timeout_s: float) -> bool:
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(ASK_S)
+            try:
+                if not await self._store.unpublished([id]):
+                    return True
+            except Unavailable:
+                return False
+        return False
+
+    def _note(self, away: str | None) -> None:
+        if away is not None and self.broker_away is None:
+            log("outbox").warning("publishing stopped; submissions are kept and go out later", error=away)
+        elif away is None and self.broker_away is not None:
+            log("outbox").info("publishing goes on")
+        self.broker_away = away
+
+
+def _by_subject(found: Iterable[Submission]) -> list[Submission]:
+    """Each subject's own together and in order, subjects by their oldest; a submission that came twice once."""
+    groups: dict[str, dict[int, Submission]] = {}
+    for each in found:
+        groups.setdefault(each.subject, {})[each.seq] = each
+    return [group[seq] for group in groups.values() for seq in sorted(group)]

@@ -1,0 +1,30 @@
+"""What intake needs beside the common settings: the keys it signs and seals with. Read by `__main__`."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.receipts import SigningKeys, private_keys
+from shared.secrets import read_key
+from shared.settings import Settings
+
+
+class IntakeSettings(Settings):
+    """Without a signing key no receipt can be given, without a contact key no contact stored: both must be there."""
+
+    signing_key_file: Path
+    contact_key_file: Path
+    session_secret_file: Path
+    port: int = Field(8001, ge=0, le=65_535)
+    requests_per_minute: int = Field(6_000, ge=1, description="per key; an enterprise's key gets a tenth")
+
+
+def signing_keys(path: Path) -> SigningKeys:
+    """The keys of a PEM file (the first one signs), or of a folder of them (the file last by name signs)."""
+    files = sorted(path.glob("*.pem"), reverse=True) if path.is_dir() else [path]
+    return SigningKeys([key for file in files for key in private_keys(file.read_bytes())])
+
+
+def contact_key(path: Path) -> bytes:
+    """The 32 bytes that seal contact targets and turn names into person ids."""
+    return read_key(path)

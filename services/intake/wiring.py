@@ -1,0 +1,178 @@
+"""The only place that constructs intake's adapters: `build(settings)` for real, `assemble` also for tests in one process."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from services.intake.announcer import Announcer, Counter
+from services.intake.api import keys as key_routes
+from services.intake.api import receipts as receipt_routes
+from services.intake.api import registry as registry_routes
+from services.intake.api import submissions as submission_routes
+from services.intake.book import Book
+from services.intake.committer import Committer
+from services.intake.handlers import Intake
+from services.intake.leases import Leases
+from services.intake.outbox import Outbox
+from services.intake.ports import EvidenceStore, LeaseStore, RegistryStore, SubmissionStore
+from services.intake.sealing import sealer
+from services.intake.settings import IntakeSettings, contact_key, signing_keys
+from services.intake.stores.mongo import (
+    MongoEvidenceStore,
+    MongoLeaseStore,
+    MongoRegistryStore,
+    MongoSubmissionStore,
+    ensure_indexes,
+)
+from shared import mongo, rulesets
+from shared.bus import Publisher
+from shared.clock import Clock, clock
+from shared.errors import Unavailable
+from shared.health import Health
+from shared.http.app import create_app
+from shared.http.auth import Authenticator
+from shared.http.serve import HttpServer, Part, run_until_stopped
+from shared.kafka_bus import KafkaPublisher
+from shared.receipts import SigningKeys
+from shared.registry import Registry
+from shared.rulesets import RuleSets
+from shared.telemetry import Metrics, configure_logging, configure_tracing, log
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What stands between intake and the world."""
+
+    submissions: SubmissionStore
+    changes: RegistryStore
+    leases: LeaseStore
+    evidence: EvidenceStore
+    publisher: Publisher
+    now: Clock
+    keys: SigningKeys
+    rules: RuleSets
+    contact_key: bytes
+    session_secret: bytes
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """Intake's parts, put together."""
+
+    app: FastAPI
+    intake: Intake
+    book: Book
+    leases: Leases
+    outbox: Outbox
+    announcer: Announcer
+    counter: Counter
+    health: Health
+    metrics: Metrics
+
+
+class IntakeService:
+    """The running service."""
+
+    def __init__(
+        self, settings: IntakeSettings, found: Assembled, adapters: Adapters, database: mongo.Database
+    ) -> None:
+        self._settings = settings
+        self._found = found
+        self._adapters = adapters
+        self._database = database
+
+    async def run(self) -> None:
+        """Serves until a signal; an unexpected error in any part ends the process."""
+        await self._store_ready()
+        await self._adapters.publisher.start()
+        found = self._found
+        parts: list[Part] = [
+            found.leases,
+            found.announcer,
+            found.counter,
+            found.outbox,
+            found.book,
+            HttpServer(found.app, self._settings),
+        ]
+        try:
+            await run_until_stopped(parts)
+        finally:
+            await self._adapters.publisher.stop()
+            self._database.close()
+
+    async def _store_ready(self) -> None:
+        import asyncio
+
+        while True:
+            try:
+                await ensure_indexes(self._database)
+                return
+            except Unavailable as away:
+                log("intake").warning("waiting for the store", error=str(away))
+                await asyncio.sleep(1.0)
+
+
+def build(settings: IntakeSettings) -> IntakeService:
+    """Intake on the real store and broker."""
+    configure_logging("intake", settings)
+    configure_tracing("intake", settings)
+    database = mongo.connect(settings, "intake")
+    adapters = Adapters(
+        submissions=MongoSubmissionStore(database),
+        changes=MongoRegistryStore(database),
+        leases=MongoLeaseStore(database),
+        evidence=MongoEvidenceStore(database),
+        publisher=KafkaPublisher(settings),
+        now=clock(settings),
+        keys=signing_keys(settings.signing_key_file),
+        rules=rulesets.load(settings.rulesets_dir),
+        contact_key=contact_key(settings.contact_key_file),
+        session_secret=settings.session_secret_file.read_bytes(),
+    )
+    found = assemble(settings, adapters)
+    found.health.add("store", mongo.check(database))
+    return IntakeService(settings, found, adapters, database)
+
+
+def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
+    """The parts on any adapters."""
+    zone = ZoneInfo(settings.timezone)
+    health, metrics, registry = Health(), Metrics(), Registry()
+    leases = Leases(adapters.leases, settings.instance)
+    announcer = Announcer(adapters.changes, adapters.publisher, leases, adapters.now, zone)
+    book = Book(adapters.changes, registry, adapters.rules.refs(), announcer.changed)
+    outbox = Outbox(adapters.submissions, adapters.publisher, leases, announcer.cursor)
+    committer = Committer(adapters.submissions, adapters.keys, outbox.stored)
+    counter = Counter(adapters.submissions, adapters.publisher, leases, adapters.now)
+    intake = Intake(
+        book=book,
+        rules=adapters.rules,
+        committer=committer,
+        outbox=outbox,
+        submissions=adapters.submissions,
+        evidence=adapters.evidence,
+        now=adapters.now,
+        zone=zone,
+        person_key=adapters.contact_key,
+    )
+    auth = Authenticator(registry, settings.admin_key_sha256, adapters.session_secret, adapters.now)
+    health.add("registry", book.check)
+    app = create_app(
+        service="intake",
+        title="Key County intake",
+        health=health,
+        metrics=metrics,
+        auth=auth,
+        routers=[
+            submission_routes.router(intake),
+            registry_routes.router(book, adapters.now, sealer(adapters.contact_key)),
+            key_routes.router(book, adapters.now, adapters.random_bytes),
+            receipt_routes.router(adapters.submissions, adapters.keys),
+        ],
+        large=("/v1/inspections/batch", "/v1/hazard-units/batch", "/v1/rectifications/batch", "/v1/evidence"),
+    )
+    return Assembled(app, intake, book, leases, outbox, announcer, counter, health, metrics)
