@@ -1,0 +1,161 @@
+"""`unit.assessed`, whole: the unit index with everything that explains it. Called by the fold when it is due."""
+
+import heapq
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from services.scoring.rules import tally, unit_changes
+from services.scoring.rules.assessed import id_of, text_of
+from services.scoring.rules.output import Cause, built
+from services.scoring.rules.rulebook import COLOURS, MICRO
+from services.scoring.rules.state import Accident, Park, Round, Unit
+from services.scoring.rules.tally import Totals
+from services.scoring.rules.unit_index import INPUTS, Figures, component_score
+from shared.events.base import Colour, Grade
+from shared.events.envelope import Event
+from shared.events.risk import AccidentGraded, Component, Guidance, ParkBand, UnitAssessed, Veto
+
+MOST_CAUSES = 50  # a veto names at most so many; the counts tell how many there are
+MOST_DAYS = 400  # how far ahead the smallest change of the day is looked for
+MEANS = {"grade_sum", "grade_weight", "park_values", "task_progress"}
+
+
+def unit(found: Unit, totals: Totals, cause: Cause) -> Event:
+    """The unit's risk as it stands in its current round, which it must have."""
+    current = found.rounds[found.current or ""]
+    opened, verdict = current.opened, totals.verdict
+    days = days_ahead(found, totals, current) if verdict.index is not None else iter(())
+    change = unit_changes.smallest_change(totals.figures, current.index, days) if verdict.index is not None else ()
+    data = built(
+        UnitAssessed,
+        {
+            "unit_id": found.id,
+            "round_id": opened.round_id,
+            "guidance_class": opened.guidance_class,
+            "index": verdict.index,
+            "colour": _colour(verdict.colour),
+            "colour_without_vetoes": _colour(verdict.base),
+            "provisional": totals.provisional,
+            "components": components(totals.figures, current),
+            "vetoes": tuple(
+                _veto(name, at_best, found, totals) for name, at_best in current.index.vetoes if name in verdict.vetoes
+            ),
+            "smallest_change": change,
+            "rule_sets": current.book.refs or (current.index.ref,),
+            "counts": tally.by_name(found, totals)
+            | {"expert_target": opened.expert_target, "key_tasks": len(opened.key_tasks)},
+            "parks": tuple(_park(id, park) for id, park in sorted(found.parks.items())),
+            "key_tasks": {task.id: found.tasks.get(task.id, 0) / MICRO for task in opened.key_tasks},
+            "accidents": tuple(_accident(each) for each in accidents(found)),
+            "guidance": _guidance(found),
+            "important_periods": opened.important_periods,
+            "day": found.shown_day,
+            "round_closed": current.closed_revision > 0,
+            "as_of": cause.time,
+            "log_position": cause.position,
+        },
+    )
+    return cause.event(data, found.id, found.id)
+
+
+def _colour(position: int) -> Colour | None:
+    return COLOURS[position] if position >= 0 else None
+
+
+def components(figures: Figures, current: Round) -> tuple[Component, ...]:
+    """Each component with its inputs; sums of millionths are shown as the figures they stand for."""
+    index = current.index
+    found = []
+    for component in index.rules.component:
+        inputs = {name: getattr(figures, name) for name in INPUTS[component.id]}
+        shown = {name: value / MICRO if name in MEANS else value for name, value in inputs.items()}
+        if component.id == "enterprise_grades":
+            shown["grade_sum"] = figures.grade_sum / MICRO / MICRO
+        values = {
+            "id": component.id,
+            "score": component_score(figures, component),
+            "weight": component.weight,
+            "inputs": shown,
+            "clause": f"{index.ref.id}@{index.ref.version} {component.id}",
+        }
+        found.append(built(Component, values))
+    return tuple(found)
+
+
+def _veto(name: str, at_best: int, found: Unit, totals: Totals) -> Veto:
+    return built(Veto, {"id": name, "at_best": COLOURS[at_best], "causes": tuple(causes(name, found, totals))})
+
+
+def causes(name: str, found: Unit, totals: Totals) -> list[str]:
+    """Ids of what made a veto fire, at most `MOST_CAUSES`."""
+    if name == "direct_red_enterprise":
+        return heapq.nsmallest(MOST_CAUSES, totals.direct_red)
+    if name == "major_finding_overdue":
+        return [text_of(id) for id in heapq.nsmallest(MOST_CAUSES, totals.overdue_major)]
+    if name == "major_finding_open_in_important_period":
+        return [text_of(id) for id in heapq.nsmallest(MOST_CAUSES, totals.open_major)]
+    grades = ("larger",) if name == "larger_accident" else ("major", "extraordinary")
+    return [text_of(each.id) for each in accidents(found) if each.grade in grades][:MOST_CAUSES]
+
+
+def accidents(found: Unit) -> list[Accident]:
+    """The accidents of the current round, drills left out, by id."""
+    standing = [each for each in found.accidents.values() if each.round_id == found.current and not each.drill]
+    return sorted(standing, key=lambda each: each.id)
+
+
+def days_ahead(found: Unit, totals: Totals, current: Round) -> Iterator[tuple[int, Figures]]:
+    """The days to come on which the figures change by themselves: findings fall overdue, important periods begin or end."""
+    today = found.shown_day
+    if today is None:
+        return
+    falls = {due + timedelta(days=1) for due in totals.due}
+    periods = current.opened.important_periods
+    turns = {period.from_ for period in periods} | {period.to + timedelta(days=1) for period in periods}
+    figures, past = totals.figures, iter(sorted(totals.due))
+    due = next(past, None)
+    for day in sorted(each for each in falls | turns if 0 < (each - today).days <= MOST_DAYS):
+        while due is not None and due < day:
+            figures = _fallen(found, totals, due, figures)
+            due = next(past, None)
+        yield (day - today).days, figures._replace(important_period=_in_period(day, current))
+
+
+def _fallen(found: Unit, totals: Totals, due: date, figures: Figures) -> Figures:
+    ids = totals.due[due]
+    majors = sum(found.findings[id].grade is Grade.MAJOR for id in ids)
+    return figures._replace(overdue_major=figures.overdue_major + majors, resolved=figures.resolved + len(ids))
+
+
+def _in_period(day: date, current: Round) -> bool:
+    return any(period.from_ <= day <= period.to for period in current.opened.important_periods)
+
+
+def _park(id: str, park: Park) -> ParkBand:
+    return built(ParkBand, {"park_id": id, "score": park.score, "band": park.band, "assessed_on": park.assessed_on})
+
+
+def _accident(found: Accident) -> AccidentGraded:
+    values = {
+        "accident_id": id_of(found.id),
+        "enterprise_id": found.enterprise_id,
+        "occurred_at": found.occurred_at,
+        "grade": found.grade,
+        "deaths": found.deaths,
+        "missing": found.missing,
+        "serious_injuries": found.serious_injuries,
+        "direct_loss_yuan": found.direct_loss_yuan,
+    }
+    return built(AccidentGraded, values)
+
+
+def _guidance(found: Unit) -> Guidance:
+    given = found.given
+    values = {
+        "visits": given.visits,
+        "advice": given.advice,
+        "trainings": given.trainings,
+        "hours": given.hours / MICRO,
+        "people": given.people,
+    }
+    return built(Guidance, values)

@@ -1,0 +1,62 @@
+"""What the fold has done of its partition, counted in submissions. Kept in a row of its own."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import orjson
+
+from services.scoring.rules.output import SOURCE, built, named
+from shared.events.catalogue import by_model
+from shared.events.envelope import Event
+from shared.events.risk import FoldProgressed
+
+ROW = b"|progress|"
+COUNTS = ("applied", "superseded", "duplicate", "drill", "dead_lettered")
+
+
+@dataclass(slots=True)
+class Progress:
+    """`applied` + `superseded` + `drill` + `dead_lettered` = submissions with an outcome, each in one of them.
+
+    A submission that supersedes another stands in its place (`applied` stays, `superseded` grows); duplicates are deliveries
+    beyond the first. `position` is the last offset handled; `gaps` how many numbers of a subject's sequence were jumped.
+    """
+
+    partition: int
+    position: int = -1
+    applied: int = 0
+    superseded: int = 0
+    duplicate: int = 0
+    drill: int = 0
+    dead_lettered: int = 0
+    as_of: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    gaps: dict[str, int] = field(default_factory=dict)  # derived
+    changed: bool = False  # derived
+
+    def row(self) -> bytes:
+        """The row's bytes."""
+        return orjson.dumps([self.position, *(getattr(self, name) for name in COUNTS), self.as_of])
+
+    def read(self, value: bytes) -> None:
+        """Fills it from its row."""
+        self.position, *counts, as_of = orjson.loads(value)
+        for name, count in zip(COUNTS, counts, strict=True):
+            setattr(self, name, count)
+        self.as_of = datetime.fromisoformat(as_of)
+
+    def event(self) -> Event:
+        """`fold.progressed`; its id follows from partition and position."""
+        counts = {name: getattr(self, name) for name in COUNTS}
+        data = built(
+            FoldProgressed,
+            counts
+            | {
+                "partition": self.partition,
+                "gaps": dict(sorted(self.gaps.items())),
+                "position": self.position,
+                "as_of": self.as_of,
+            },
+        )
+        subject = str(self.partition)
+        id = named(f"fold.progressed|{subject}|{self.position}")
+        return Event(id, by_model(FoldProgressed).type, SOURCE, subject, self.as_of, subject, data)
