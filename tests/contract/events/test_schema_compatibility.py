@@ -6,15 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml  # type: ignore[import-untyped]
 
 from shared.events.catalogue import CATALOGUE, PREFIX
 from shared.events.compatibility import breaking
+from shared.events.envelope import encode
 from shared.events.inspections import ItemResult
 from shared.events.schemas import breaks, committed_in, documents, main, write
+from tests.builders import park_assessed
+from tests.event_log import event_log
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "events"
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 INSPECTION = "inspection.submitted.v1.json"
 Edit = Callable[[dict[str, Any]], object]
 
@@ -128,3 +133,27 @@ def test_the_asyncapi_document_names_every_type_and_every_schema_it_names_is_the
     assert all((COMMITTED / each["payload"]["$ref"]).is_file() for each in messages.values())
     referred = {ref for channel in found["channels"].values() for ref in channel["messages"]}
     assert set(messages) <= referred
+
+
+def validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(
+        json.loads((COMMITTED / f"{name}.json").read_text(encoding="utf-8")), validate_formats=True
+    )
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_a_golden_payload_fits_the_committed_schema(path: Path) -> None:
+    payload = json.loads(path.read_text(encoding="utf-8"))["value"]
+    assert [error.message for error in validator(path.stem).iter_errors(payload)] == []
+
+
+def test_events_as_they_are_written_fit_the_committed_schemas() -> None:
+    fits = {spec.type: validator(spec.type.removeprefix(PREFIX)) for spec in CATALOGUE.values()}
+    log = event_log(units=1, enterprises=3, rounds=1)
+    assert [event.type for event in log if not fits[event.type].is_valid(json.loads(encode(event)))] == []
+
+
+def test_a_payload_that_does_not_fit_is_refused_by_the_committed_schema() -> None:
+    payload = json.loads(encode(park_assessed()))
+    assert not validator("park.assessed.v1").is_valid({**payload, "score": 101})
+    assert not validator("park.assessed.v1").is_valid({**payload, "assessed_on": "20 February"})
