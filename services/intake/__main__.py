@@ -6,5 +6,11 @@ from services.intake.settings import IntakeSettings
 from services.intake.wiring import build
 from shared.settings import load
 
+
+async def main(settings: IntakeSettings) -> None:
+    """Builds within the running loop, to which the clients bind themselves."""
+    await build(settings).run()
+
+
 if __name__ == "__main__":
-    asyncio.run(build(load(IntakeSettings)).run())
+    asyncio.run(main(load(IntakeSettings)))
