@@ -2,6 +2,7 @@
 benchmarks without."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from services.scoring.ports import Arrived, Effects, PartitionFold
 from shared.bus import Record
@@ -15,15 +16,38 @@ DEAD_LETTERS = "dead-letters.v1"
 DETAIL_LIMIT = 2000
 
 
-def fold_batch(fold: PartitionFold, partition: int, arrived: Sequence[Arrived]) -> list[Record]:
+class TooManyRejected(Exception):
+    """So many records in a row were rejected that the fault is ours: nothing of the batch is committed."""
+
+
+@dataclass(slots=True)
+class Strict:
+    """Counts rejected records in a row. Raises `TooManyRejected` at `limit`: the topic is not drained into the dead
+    letters."""
+
+    limit: int = 100
+    in_a_row: int = 0
+
+    def count(self, rejected: bool) -> None:
+        self.in_a_row = self.in_a_row + 1 if rejected else 0
+        if self.in_a_row >= self.limit:
+            raise TooManyRejected(f"{self.in_a_row} records in a row were rejected")
+
+
+def fold_batch(
+    fold: PartitionFold, partition: int, arrived: Sequence[Arrived], strict: Strict | None = None
+) -> list[Record]:
     """Folds the records in order and gives all that must become durable with them: dead letters, rows, outputs."""
+    strict = strict or Strict()
     records = []
     for record in arrived:
         try:
             fold.apply(decode(record.key, record.value, tuple(record.headers)), record.offset)
+            strict.count(rejected=False)
         except Rejected as reason:
-            fold.note_dead_letter(record.offset, None)
+            fold.note_dead_letter(record.offset)
             records.append(dead_letter(record, partition, reason))
+            strict.count(rejected=True)
     records.extend(records_of(fold.flush(), partition))
     return records
 

@@ -1,7 +1,8 @@
 """A transactional broker with one consumer group in memory, for the contract suite and for trials without Kafka.
 
-It keeps what the loop relies on in Kafka: transactions by id with epochs that fence, `read_committed` readers, committed offsets as part of a
-transaction, control records that take up offsets, sessions that expire, rebalances that wait for members. Time is the event loop's.
+It keeps what the loop relies on in Kafka: transactions by id with epochs that fence, `read_committed` readers, offsets
+committed with a transaction, control records that take up offsets, sessions that expire, rebalances that wait for
+members. Time is the event loop's.
 """
 
 import asyncio

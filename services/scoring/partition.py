@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.scoring.handlers import output
+from services.scoring.handlers import Strict, fold_batch
 from services.scoring.ports import Arrived, PartitionFold, Transactions
 from shared.bus import Record
 
@@ -19,7 +19,7 @@ class Partition:
     moved_at: float = 0.0
     _hole: tuple[int, int] = (-1, -1)
     _reread_at: float = 0.0
-    _reported: tuple[int, float] = (-1, float("-inf"))
+    _strict: Strict = field(default_factory=Strict)
     _rows: dict[bytes, bytes] = field(default_factory=dict)
 
     def take(self, key: bytes, value: bytes | None) -> None:
@@ -44,9 +44,16 @@ class Partition:
         self._hole = (self.next, offset)
         return False
 
-    def unseen(self, arrived: Sequence[Arrived]) -> Sequence[Arrived]:
+    def fold_all(self, arrived: Sequence[Arrived], now: float) -> list[Record]:
+        """Folds the records and answers what must become durable with them."""
+        records = fold_batch(self.fold, self.number, self._unseen(arrived), self._strict)
+        self.next = max(self.next, arrived[-1].offset + 1)
+        self.moved_at = now
+        return records
+
+    def _unseen(self, arrived: Sequence[Arrived]) -> Sequence[Arrived]:
         """Without what is folded already."""
-        if not arrived or arrived[0].offset >= self.next:
+        if arrived[0].offset >= self.next:
             return arrived
         return [record for record in arrived if record.offset >= self.next]
 
@@ -56,14 +63,3 @@ class Partition:
             return False
         self._reread_at = now
         return True
-
-    def report_due(self, now: float, every: float) -> bool:
-        return self._reported[0] != self.next and now - self._reported[1] >= every
-
-    def report(self, now: float, every: float) -> list[Record]:
-        """The fold's progress when one is due; at most one record."""
-        if not self.report_due(now, every):
-            return []
-        self._reported = (self.next, now)
-        event = self.fold.progress()
-        return [output(event, self.number)] if event else []

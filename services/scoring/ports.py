@@ -1,7 +1,6 @@
 """What the delivery layer of scoring asks of a broker and of a fold. Kept by kafka_broker and memory_broker, used by
 stream."""
 
-import uuid
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -120,14 +119,10 @@ class PartitionFold(Protocol):
 
     def apply(self, event: Event, offset: int) -> None: ...
 
-    def note_dead_letter(self, offset: int, event_id: uuid.UUID | None) -> None:
-        """A record of this partition was put away; `event_id` when one could be read."""
+    def note_dead_letter(self, offset: int) -> None:
+        """The record at this offset was put away."""
         ...
 
     def flush(self) -> Effects:
         """Everything since the last flush."""
-        ...
-
-    def progress(self) -> Event | None:
-        """`fold.progressed` as it stands; None when nothing has changed since it was last asked for."""
         ...

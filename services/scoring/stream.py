@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from services.scoring.handlers import fold_batch
 from services.scoring.partition import Partition
 from services.scoring.ports import Arrived, Broker, Fenced, PartitionFold
 from shared.errors import Unavailable
@@ -32,7 +31,6 @@ class Pace:
     linger: float = 0.02
     linger_from: int = 50
     max_records: int = 2000
-    report: float = 10.0
     stop: float = 4.0
 
 
@@ -239,9 +237,6 @@ class Scorer:
                 continue
             commits[number] = asyncio.create_task(self._commit(partition, arrived))
             await asyncio.sleep(0)  # heartbeats
-        for number in self.partitions.keys() - commits.keys():
-            if self.partitions[number].report_due(_time(), self.pace.report):
-                commits[number] = asyncio.create_task(self._commit(self.partitions[number], ()))
         await self._settle(commits)
         self._reread()
         self._last_batch = (sum(map(len, batches.values())), _time())
@@ -256,11 +251,7 @@ class Scorer:
                 self.broker.source.seek(number, self.partitions[number].next)
 
     async def _commit(self, partition: Partition, arrived: Sequence[Arrived]) -> None:
-        records = fold_batch(partition.fold, partition.number, partition.unseen(arrived))
-        if arrived:
-            partition.next = arrived[-1].offset + 1
-            partition.moved_at = _time()
-        records += partition.report(_time(), self.pace.report)
+        records = partition.fold_all(arrived, _time())
         await partition.transactions.commit(records, partition.next)
         self.folded += len(arrived)
 

@@ -3,7 +3,6 @@ counts. For tests only."""
 
 import hashlib
 import json
-import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,7 +36,6 @@ class ToyFold:
     dirty: dict[bytes, None] = field(default_factory=dict)
     outputs: list[Event] = field(default_factory=list)
     position: int = 0
-    told: int = 0
 
     def load(self, key: bytes, value: bytes) -> None:
         if key == PROGRESS:
@@ -86,21 +84,18 @@ class ToyFold:
         )
         return make(cleared, id=event_id, source="/scoring", subject=str(event_id), time=event.time)
 
-    def note_dead_letter(self, offset: int, event_id: uuid.UUID | None) -> None:
+    def note_dead_letter(self, offset: int) -> None:
         self.position = offset + 1
         self.counts["dead_lettered"] += 1
         self.dirty[PROGRESS] = None
 
     def flush(self) -> ToyEffects:
         rows = [(key, encode_row(self.counts if key == PROGRESS else self.rows[key])) for key in self.dirty]
-        effects = ToyEffects(rows, self.outputs)
+        effects = ToyEffects(rows, self.outputs + ([self._progress()] if PROGRESS in self.dirty else []))
         self.dirty, self.outputs = {}, []
         return effects
 
-    def progress(self) -> Event | None:
-        if self.told == self.position:
-            return None
-        self.told = self.position
+    def _progress(self) -> Event:
         data = FoldProgressed(
             partition=self.partition,
             applied=self.counts["applied"],

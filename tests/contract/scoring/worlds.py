@@ -13,7 +13,7 @@ from shared.bus import Delivery, Record
 from tests.contract.scoring.toy_fold import ToyFold
 
 End = Callable[[str, BaseException | None], None]
-PACE = Pace(session=10.0, report=5.0)
+PACE = Pace(session=10.0)
 
 
 class Ended(BaseException):
