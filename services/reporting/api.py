@@ -248,9 +248,9 @@ def _stream(feed: ChangeFeed) -> APIRouter:
     return router
 
 
-async def _events(request: Request, feed: ChangeFeed, last_id: str | None) -> AsyncIterator[dict[str, str]]:
+async def _events(request: Request, feed: ChangeFeed, last_id: str | None) -> AsyncIterator[dict[str, Any]]:
     authenticator: Authenticator = request.app.state.auth
-    yield {"event": "hello", "data": "{}", "retry": "2000"}
+    yield {"event": "hello", "data": "{}", "retry": 2000}
     async for change in feed.follow(last_id):
         # Asked again for each event: a key that is revoked meanwhile gets nothing more.
         access = authenticator.access(request)

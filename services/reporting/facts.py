@@ -48,11 +48,11 @@ class Facts:
         where = {"unit_id": unit_id, "round_id": round_id}
         enterprises = await self._read("enterprise_rounds", where, EnterpriseAssessed)
         enrolment = self.registry.enrolment(round_id, unit_id) or {}
-        unit = self.registry.unit(unit_id) or {}
+        named = self.registry.unit(unit_id) or {}
         return UnitFacts(
             unit=history[-1],
             round=RoundOpened.model_validate(opened["data"]),
-            name=unit.get("name") or {},
+            name=named.get("name") or {},
             history=history,
             everyone=await self._peers(round_id),
             enterprises=enterprises,
@@ -62,7 +62,7 @@ class Facts:
             enterprise_names={row.enterprise_id: self._enterprise_name(row.enterprise_id) for row in enterprises},
             decided_by=enrolment.get("decided_by"),
             decided_reason=enrolment.get("reason"),
-            synthetic=bool(unit.get("synthetic")),
+            synthetic=bool(named.get("synthetic")),
         )
 
     async def _peers(self, round_id: str) -> list[Peer]:

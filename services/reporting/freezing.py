@@ -98,7 +98,8 @@ class Freezer:
     async def _cut(self, seen: Cut) -> Cut | None:
         """Next offset per partition up to which everything derived is here; None while it lags behind `seen`."""
         rows = await self.models.find("folds", {})
-        passed = {str(row["partition"]): row["position"] for row in rows}
+        # `position` is the last offset scored; a cut is the next one.
+        passed = {str(row["partition"]): row["position"] + 1 for row in rows}
         return (
             passed if all(passed.get(partition, 0) >= next_offset for partition, next_offset in seen.items()) else None
         )

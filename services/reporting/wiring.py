@@ -75,12 +75,11 @@ class ReportingService:
 
     def __init__(self, app: FastAPI, settings: ReportingSettings, parts: list[Part]) -> None:
         self.app = app
-        self._settings = settings
-        self._parts = parts
+        self.parts: list[Part] = [*parts, HttpServer(app, settings)]
 
     async def run(self) -> None:
         """Until SIGTERM or Ctrl-C."""
-        await run_until_stopped([*self._parts, HttpServer(self.app, self._settings)])
+        await run_until_stopped(self.parts)
 
 
 def build(settings: ReportingSettings) -> ReportingService:

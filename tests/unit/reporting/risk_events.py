@@ -147,7 +147,7 @@ def fold_progressed(next_offset: int, partition: int = 0, *, applied: int = 0, *
         "duplicate": 0,
         "drill": 0,
         "dead_lettered": 0,
-        "position": next_offset,
+        "position": next_offset - 1,
         "as_of": NOON,
     }
     return risk.FoldProgressed.model_validate({**plain, **changes})

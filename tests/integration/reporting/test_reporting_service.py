@@ -1,0 +1,217 @@
+"""The service as wired, on the real broker and store: a whole round goes in as events, answers and pages come out."""
+
+import asyncio
+import hashlib
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.reporting.freezing import genuine
+from services.reporting.settings import ReportingSettings
+from services.reporting.wiring import build
+from shared.bus import record_of
+from shared.events.base import Submitted
+from shared.kafka_bus import KafkaPublisher
+from shared.settings import Settings
+from tests.unit.reporting.folded import Folded, folded
+from tests.unit.reporting.registered import ADMIN, KEYS, as_event, puts
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+Until = Callable[..., Awaitable[None]]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def reporting_settings(topics_exist: Settings, tmp_path: Path) -> ReportingSettings:
+    (tmp_path / "session").write_bytes(b"s" * 32)
+    own = {
+        "session_secret_file": tmp_path / "session",
+        "port": free_port(),
+        "admin_key_sha256": hashlib.sha256(ADMIN.encode()).hexdigest(),
+    }
+    return ReportingSettings(**(topics_exist.model_dump(exclude_unset=True) | own))
+
+
+@pytest.fixture
+async def publisher(reporting_settings: ReportingSettings) -> AsyncIterator[KafkaPublisher]:
+    found = KafkaPublisher(reporting_settings)
+    await found.start()
+    yield found
+    await found.stop()
+
+
+async def publish(
+    publisher: KafkaPublisher, world: Folded, topics: tuple[str, ...] = ("inspections.v1", "risk.v1", "hazards.v1")
+) -> None:
+    await publisher.publish(
+        [
+            replace(record_of(event), partition=where.partition)
+            for where, event in world.deliveries
+            if where.topic in topics
+        ]
+    )
+
+
+@pytest.fixture
+async def service(reporting_settings: ReportingSettings) -> AsyncIterator[str]:
+    """The running service's address."""
+    found = build(reporting_settings)
+    tasks = [asyncio.create_task(part.run()) for part in found.parts]
+    yield f"http://127.0.0.1:{reporting_settings.port}"
+    for part in found.parts[::-1]:
+        await part.stop()
+    await asyncio.wait_for(asyncio.gather(*tasks), 20)
+
+
+def client(service: str, role: str) -> httpx.AsyncClient:
+    key = ADMIN if role == "admin" else KEYS[role]
+    return httpx.AsyncClient(base_url=service, headers={"authorization": f"Bearer {key}"}, timeout=20)
+
+
+async def test_a_round_of_events_becomes_answers_pages_and_a_frozen_evaluation(
+    service: str, publisher: KafkaPublisher, until: Until
+) -> None:
+    world = folded(units=3, enterprises=5)
+    sent = sum(isinstance(event.data, Submitted) for _, event in world.deliveries)
+    owned = {
+        (event.data.enterprise_id, event.key)
+        for _, event in world.deliveries
+        if hasattr(event.data, "enterprise_id") and event.data.enterprise_id
+    }
+    await publisher.publish([record_of(as_event(put)) for put in puts(owned, sent)])
+    await publish(publisher, world)
+
+    async with (
+        client(service, "admin") as admin,
+        client(service, "national") as national,
+        client(service, "county") as county,
+    ):
+
+        async def complete() -> bool:
+            answer = await admin.get("/v1/completeness")
+            return answer.status_code == 200 and answer.json()["projected"] == sent
+
+        await until(complete, "all submissions to be projected", timeout_s=60)
+        found = (await admin.get("/v1/completeness")).json()
+        assert found == {"accepted": sent, "scored": sent, "projected": sent, "missing": 0, "by_enterprise": []}
+
+        await until(lambda: _has_colours(national), "the units' colours")
+        risk = (await county.get("/v1/units/unit-01/risk")).json()
+        assert set(risk) >= {
+            "unit_id",
+            "round_id",
+            "index",
+            "colour",
+            "provisional",
+            "components",
+            "vetoes",
+            "rule_sets",
+            "log_position",
+            "as_of",
+        }
+        explained = (await county.get("/v1/units/unit-01/risk/explain")).json()
+        assert all(component["clause"] for component in explained["components"])
+        assert (await county.get("/v1/units/unit-02/risk")).status_code == 404
+
+        frozen = await national.post("/v1/evaluations", json={"round_id": risk["round_id"], "unit_id": "unit-01"})
+        assert frozen.status_code == 201, frozen.text
+        content = frozen.json()
+        assert genuine(content)
+        assert content["index"] == risk["index"]
+        read = await county.get(f"/v1/evaluations/{content['evaluation_id']}")
+        assert read.content == frozen.content
+        nation = await national.post("/v1/evaluations", json={"round_id": risk["round_id"], "unit_id": None})
+        assert nation.json()["units"] == 3
+        assert (await county.get(f"/v1/evaluations/{nation.json()['evaluation_id']}")).status_code == 404
+
+        for path in ("/", "/units/unit-01"):
+            page = await county.get(path, headers={"accept": "text/html"})
+            assert page.status_code == 200
+            assert "own choice" in page.text or "自行设定" in page.text
+
+
+async def _has_colours(national: httpx.AsyncClient) -> bool:
+    items = (await national.get("/v1/units")).json()["items"]
+    return sum(item["colour"] is not None for item in items) == 3
+
+
+async def test_an_evaluation_is_refused_while_scoring_has_not_caught_up(
+    service: str, publisher: KafkaPublisher, until: Until
+) -> None:
+    world = folded(units=1, enterprises=2, partitions=1)
+    await publisher.publish([record_of(as_event(put)) for put in puts([], 0)])
+    await publish(publisher, world, ("inspections.v1",))
+    async with client(service, "admin") as admin, client(service, "national") as national:
+
+        async def seen() -> bool:
+            answer = await admin.get("/v1/completeness")
+            return answer.status_code == 200 and answer.json()["projected"] > 0
+
+        await until(seen, "the submissions")
+        answer = await national.post("/v1/evaluations", json={"round_id": "2023-1", "unit_id": "unit-00"})
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_a_stream_that_breaks_off_resumes_without_a_hole(
+    service: str, publisher: KafkaPublisher, until: Until
+) -> None:
+    world = folded(units=2, enterprises=3)
+    await publisher.publish([record_of(as_event(put)) for put in puts([], 0)])
+    async with client(service, "national") as national:
+        await until(lambda: _signed_in(national), "the key")
+        live = asyncio.create_task(_read(national, None, lambda events: len(events) >= 20))
+        await asyncio.sleep(0)
+        await until(lambda: _connected(national), "the stream")
+        await publish(publisher, world)
+        first = await asyncio.wait_for(live, 60)
+        whole = {(event["kind"], event["about_id"]) for _, event in first}
+        total = len(
+            {
+                (event.type, event.subject)
+                for where, event in world.deliveries
+                if where.topic == "risk.v1" and event.key.startswith("unit")
+            }
+        )
+
+        def all_there(events: list[Any]) -> bool:
+            names = whole | {(event["kind"], event["about_id"]) for _, event in events}
+            return len([kind for kind, _ in names if kind != "round"]) >= min(total, 60)
+
+        rest = await asyncio.wait_for(_read(national, first[-1][0], all_there), 60)
+        assert rest
+
+
+async def _signed_in(national: httpx.AsyncClient) -> bool:
+    return (await national.get("/v1/units")).status_code == 200
+
+
+async def _connected(national: httpx.AsyncClient) -> bool:
+    return (await national.get("/health/ready")).status_code == 200
+
+
+async def _read(reader: httpx.AsyncClient, last_id: str | None, enough: Callable[[list[Any]], bool]) -> list[Any]:
+    events: list[Any] = []
+    found: dict[str, str] = {}
+    async with reader.stream("GET", "/v1/stream", headers={"last-event-id": last_id} if last_id else {}) as answer:
+        async for line in answer.aiter_lines():
+            name, _, value = line.partition(": ")
+            if name in ("id", "event", "data"):
+                found[name] = value
+            if name == "data" and found.get("event") != "hello":
+                events.append((found["id"], json.loads(value)))
+                if enough(events):
+                    break
+    return events
