@@ -33,13 +33,14 @@ Named = Names | Name
 
 
 class Unit(Body):
-    """A guidance unit; its county authority, from which the chain follows `parent`."""
+    """A guidance unit; its county authority, from which the chain follows `parent`. `synthetic` units say so everywhere."""
 
     name: Named
     kind: str | None = Field(default=None, max_length=50)
     division_code: str | None = Field(default=None, max_length=20)
     division_list: str | int | None = None
     authority: Id | None = None
+    synthetic: bool = False
 
 
 class Hours(Body):
@@ -135,6 +136,7 @@ class Round(Body):
     windows: dict[Stage, Span]
     important_periods: tuple[Period, ...] = ()
     key_tasks: tuple[KeyTask, ...] = ()
+    synthetic: bool = False
 
 
 class Enrolment(Body):

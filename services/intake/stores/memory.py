@@ -157,7 +157,7 @@ class MemoryRegistryStore:
 
     async def set_days(self, days: Mapping[str, date]) -> None:
         self.faults.pass_or_raise()
-        self._days.update(days)
+        self._days.update({unit: max(day, self._days.get(unit, day)) for unit, day in days.items()})
 
 
 class MemoryLeaseStore:

@@ -182,6 +182,10 @@ class MongoRegistryStore:
             await self._days.bulk_write(writes, ordered=False)
 
 
+# Milliseconds as a number: the local runtime's store compares a stored date with `$$NOW` wrongly.
+_NOW = {"$toLong": "$$NOW"}
+
+
 class MongoLeaseStore:
     """Leases in `leases`. Times are the store's (`$$NOW`), so that replicas need not agree on theirs."""
 
@@ -190,8 +194,8 @@ class MongoLeaseStore:
         self._replicas = database.collection("replicas")
 
     async def claim(self, name: str, owner: str, ttl_s: float) -> Lease | None:
-        free = {"_id": name, "$expr": {"$or": [{"$lte": ["$until", "$$NOW"]}, {"$eq": ["$owner", owner]}]}}
-        same = {"$and": [{"$eq": ["$owner", owner]}, {"$gt": ["$until", "$$NOW"]}]}
+        free = {"_id": name, "$expr": {"$or": [{"$lte": ["$until", _NOW]}, {"$eq": ["$owner", owner]}]}}
+        same = {"$and": [{"$eq": ["$owner", owner]}, {"$gt": ["$until", _NOW]}]}
         epoch = {"$add": [{"$ifNull": ["$epoch", 0]}, {"$cond": [same, 0, 1]}]}
         update = [{"$set": {"epoch": epoch, "owner": owner, "until": _in(ttl_s)}}]
         try:
@@ -201,21 +205,21 @@ class MongoLeaseStore:
         return None if document is None else Lease(name, owner, int(document["epoch"]))
 
     async def renew(self, owner: str, names: Iterable[str], ttl_s: float) -> frozenset[str]:
-        mine = {"_id": {"$in": list(names)}, "owner": owner, "$expr": {"$gt": ["$until", "$$NOW"]}}
+        mine = {"_id": {"$in": list(names)}, "owner": owner, "$expr": {"$gt": ["$until", _NOW]}}
         await self._leases.update_many(mine, [{"$set": {"until": _in(ttl_s)}}])
         documents = await self._leases.find(mine, {"_id": 1}).to_list(None)
         return frozenset(document["_id"] for document in documents)
 
     async def release(self, owner: str, names: Iterable[str]) -> None:
-        await self._leases.update_many({"_id": {"$in": list(names)}, "owner": owner}, [{"$set": {"until": "$$NOW"}}])
+        await self._leases.update_many({"_id": {"$in": list(names)}, "owner": owner}, [{"$set": {"until": _NOW}}])
 
     async def alive(self, owner: str, ttl_s: float) -> int:
         await self._replicas.update_one({"_id": owner}, [{"$set": {"until": _in(ttl_s)}}], upsert=True)
-        return int(await self._replicas.count_documents({"$expr": {"$gt": ["$until", "$$NOW"]}}))
+        return int(await self._replicas.count_documents({"$expr": {"$gt": ["$until", _NOW]}}))
 
 
 def _in(seconds: float) -> dict[str, Any]:
-    return {"$add": ["$$NOW", int(seconds * 1000)]}
+    return {"$add": [_NOW, int(seconds * 1000)]}
 
 
 class MongoEvidenceStore:
