@@ -73,9 +73,7 @@ class MemoryBus:
         """The next `times` publishes raise `Unavailable`."""
         self.inject("publish", Unavailable("broker", "planted", 0.0), times)
 
-    async def write(
-        self, records: Sequence[Record], *, transaction: Literal["none", "commit", "abort"] = "none"
-    ) -> None:
+    async def write(self, records: Sequence[Record], transaction: Transaction = "none") -> None:
         """Appends without faults. In a transaction a control record follows in each partition; an aborted one is
         never seen.
         """
@@ -131,6 +129,8 @@ class MemoryPublisher:
     async def stop(self) -> None: ...
 
     async def publish(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
         self._bus.meet("publish")
         await self._bus.write(records)
         self._bus.meet("publish", after=True)

@@ -33,6 +33,7 @@ def configure_logging(service: str, settings: Settings) -> None:
     """Everything logged in this process, libraries' lines too, goes to standard output as one JSON object a line."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
         _with_context(service),
         structlog.processors.format_exc_info,
@@ -56,7 +57,7 @@ def _take_over_standard_logging(processors: list[Any], last: Any, level: str) ->
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *processors],
+            foreign_pre_chain=processors,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
