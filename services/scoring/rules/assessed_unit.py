@@ -5,64 +5,60 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from services.scoring.rules import tally, unit_changes
-from services.scoring.rules.assessed import id_of, text_of
-from services.scoring.rules.output import Cause, built
+from services.scoring.rules.output import Cause, Derived, Json, instant, type_of
 from services.scoring.rules.rulebook import COLOURS, MICRO
 from services.scoring.rules.state import Accident, Park, Round, Unit
 from services.scoring.rules.tally import Totals
 from services.scoring.rules.unit_index import INPUTS, Figures, component_score
 from shared.events.base import Colour, Grade
-from shared.events.envelope import Event
-from shared.events.risk import AccidentGraded, Component, Guidance, ParkBand, UnitAssessed, Veto
+from shared.events.risk import UnitAssessed
 
+UNIT = type_of(UnitAssessed)
 MOST_CAUSES = 50  # a veto names at most so many; the counts tell how many there are
 MOST_DAYS = 400  # how far ahead the smallest change of the day is looked for
 MEANS = {"grade_sum", "grade_weight", "park_values", "task_progress"}
 
 
-def unit(found: Unit, totals: Totals, cause: Cause) -> Event:
+def unit(found: Unit, totals: Totals, cause: Cause) -> Derived:
     """The unit's risk as it stands in its current round, which it must have."""
     current = found.rounds[found.current or ""]
     opened, verdict = current.opened, totals.verdict
-    days = days_ahead(found, totals, current) if verdict.index is not None else iter(())
-    change = unit_changes.smallest_change(totals.figures, current.index, days) if verdict.index is not None else ()
-    data = built(
-        UnitAssessed,
-        {
-            "unit_id": found.id,
-            "round_id": opened.round_id,
-            "guidance_class": opened.guidance_class,
-            "index": verdict.index,
-            "colour": _colour(verdict.colour),
-            "colour_without_vetoes": _colour(verdict.base),
-            "provisional": totals.provisional,
-            "components": components(totals.figures, current),
-            "vetoes": tuple(
-                _veto(name, at_best, found, totals) for name, at_best in current.index.vetoes if name in verdict.vetoes
-            ),
-            "smallest_change": change,
-            "rule_sets": current.book.refs or (current.index.ref,),
-            "counts": tally.by_name(found, totals)
-            | {"expert_target": opened.expert_target, "key_tasks": len(opened.key_tasks)},
-            "parks": tuple(_park(id, park) for id, park in sorted(found.parks.items())),
-            "key_tasks": {task.id: found.tasks.get(task.id, 0) / MICRO for task in opened.key_tasks},
-            "accidents": tuple(_accident(each) for each in accidents(found)),
-            "guidance": _guidance(found),
-            "important_periods": opened.important_periods,
-            "day": found.shown_day,
-            "round_closed": current.closed_revision > 0,
-            "as_of": cause.time,
-            "log_position": cause.position,
-        },
-    )
-    return cause.event(data, found.id, found.id)
+    days = days_ahead(found, totals, current) if verdict.value is not None else iter(())
+    change = unit_changes.smallest_change(totals.figures, current.index, days) if verdict.value is not None else []
+    data = {
+        "unit_id": found.id,
+        "round_id": opened.round_id,
+        "guidance_class": opened.guidance_class,
+        "index": verdict.value,
+        "colour": _colour(verdict.colour),
+        "colour_without_vetoes": _colour(verdict.base),
+        "provisional": totals.provisional,
+        "components": components(totals.figures, current),
+        "vetoes": tuple(
+            _veto(name, at_best, found, totals) for name, at_best in current.index.vetoes if name in verdict.vetoes
+        ),
+        "smallest_change": change,
+        "rule_sets": current.book.shown_refs or [current.index.ref],
+        "counts": tally.by_name(found, totals)
+        | {"expert_target": opened.expert_target, "key_tasks": len(opened.key_tasks)},
+        "parks": tuple(_park(id, park) for id, park in sorted(found.parks.items())),
+        "key_tasks": {task.id: found.tasks.get(task.id, 0) / MICRO for task in opened.key_tasks},
+        "accidents": tuple(_accident(each) for each in accidents(found)),
+        "guidance": _guidance(found),
+        "important_periods": [period.model_dump(by_alias=True) for period in opened.important_periods],
+        "day": found.shown_day,
+        "round_closed": current.closed_revision > 0,
+        "as_of": cause.at,
+        "log_position": cause.position,
+    }
+    return Derived(UNIT, data, found.id, found.id, cause)
 
 
 def _colour(position: int) -> Colour | None:
     return COLOURS[position] if position >= 0 else None
 
 
-def components(figures: Figures, current: Round) -> tuple[Component, ...]:
+def components(figures: Figures, current: Round) -> list[Json]:
     """Each component with its inputs; sums of millionths are shown as the figures they stand for."""
     index = current.index
     found = []
@@ -76,14 +72,14 @@ def components(figures: Figures, current: Round) -> tuple[Component, ...]:
             "score": component_score(figures, component),
             "weight": component.weight,
             "inputs": shown,
-            "clause": f"{index.ref.id}@{index.ref.version} {component.id}",
+            "clause": f"{index.label} {component.id}",
         }
-        found.append(built(Component, values))
-    return tuple(found)
+        found.append(values)
+    return found
 
 
-def _veto(name: str, at_best: int, found: Unit, totals: Totals) -> Veto:
-    return built(Veto, {"id": name, "at_best": COLOURS[at_best], "causes": tuple(causes(name, found, totals))})
+def _veto(name: str, at_best: int, found: Unit, totals: Totals) -> Json:
+    return {"id": name, "at_best": COLOURS[at_best], "causes": tuple(causes(name, found, totals))}
 
 
 def causes(name: str, found: Unit, totals: Totals) -> list[str]:
@@ -91,11 +87,11 @@ def causes(name: str, found: Unit, totals: Totals) -> list[str]:
     if name == "direct_red_enterprise":
         return heapq.nsmallest(MOST_CAUSES, totals.direct_red)
     if name == "major_finding_overdue":
-        return [text_of(id) for id in heapq.nsmallest(MOST_CAUSES, totals.overdue_major)]
+        return heapq.nsmallest(MOST_CAUSES, totals.overdue_major)
     if name == "major_finding_open_in_important_period":
-        return [text_of(id) for id in heapq.nsmallest(MOST_CAUSES, totals.open_major)]
+        return heapq.nsmallest(MOST_CAUSES, totals.open_major)
     grades = ("larger",) if name == "larger_accident" else ("major", "extraordinary")
-    return [text_of(each.id) for each in accidents(found) if each.grade in grades][:MOST_CAUSES]
+    return [each.id for each in accidents(found) if each.grade in grades][:MOST_CAUSES]
 
 
 def accidents(found: Unit) -> list[Accident]:
@@ -131,25 +127,25 @@ def _in_period(day: date, current: Round) -> bool:
     return any(period.from_ <= day <= period.to for period in current.opened.important_periods)
 
 
-def _park(id: str, park: Park) -> ParkBand:
-    return built(ParkBand, {"park_id": id, "score": park.score, "band": park.band, "assessed_on": park.assessed_on})
+def _park(id: str, park: Park) -> Json:
+    return {"park_id": id, "score": park.score, "band": park.band, "assessed_on": park.assessed_on}
 
 
-def _accident(found: Accident) -> AccidentGraded:
+def _accident(found: Accident) -> Json:
     values = {
-        "accident_id": id_of(found.id),
+        "accident_id": found.id,
         "enterprise_id": found.enterprise_id,
-        "occurred_at": found.occurred_at,
+        "occurred_at": instant(found.occurred_at),
         "grade": found.grade,
         "deaths": found.deaths,
         "missing": found.missing,
         "serious_injuries": found.serious_injuries,
         "direct_loss_yuan": found.direct_loss_yuan,
     }
-    return built(AccidentGraded, values)
+    return values
 
 
-def _guidance(found: Unit) -> Guidance:
+def _guidance(found: Unit) -> Json:
     given = found.given
     values = {
         "visits": given.visits,
@@ -158,4 +154,4 @@ def _guidance(found: Unit) -> Guidance:
         "hours": given.hours / MICRO,
         "people": given.people,
     }
-    return built(Guidance, values)
+    return values

@@ -3,6 +3,7 @@
 import uuid
 from datetime import date
 
+from services.scoring.rules.rulebook import shared_text
 from services.scoring.rules.state import (
     CLOSED,
     DISPUTED,
@@ -14,7 +15,6 @@ from services.scoring.rules.state import (
     Said,
     Step,
     Submission,
-    shared_text,
 )
 from services.scoring.rules.turn import Turn
 from shared.errors import Rejected
@@ -24,17 +24,17 @@ from shared.events.inspections import InspectionSubmitted, ItemResult, Rectifica
 BY_RANK = {"enterprise": 0, "county": 1, "expert": 2}
 
 
-def identity(data: InspectionSubmitted, result: ItemResult) -> int:
+def identity(data: InspectionSubmitted, result: ItemResult) -> str:
     """The id of the place that a result speaks of."""
     given: uuid.UUID | None = result.finding_id
     if given is None:
         given = finding_id(data.enterprise_id, data.checklist, result.item, result.ref, data.drill)
-    return given.int
+    return str(given)
 
 
 def report(
     turn: Turn, enterprise: Enterprise, data: InspectionSubmitted, result: ItemResult, always_major: bool
-) -> int:
+) -> str:
     """A stage reports a finding: opens it, the next episode of it, or confirms it. Returns its id."""
     unit, id = turn.unit, identity(data, result)
     rank, grade = STAGE_RANK[data.stage], result.grade or (Grade.MAJOR if always_major else Grade.ORDINARY)
@@ -46,7 +46,7 @@ def report(
         if finding.state == CLOSED:
             reopen(finding, data)
     finding.state = OPEN
-    finding.said[rank] = Said(data.round_id, Outcome.FINDING, grade, data.inspected_on, data.submission_id.int)
+    finding.said[rank] = Said(data.round_id, Outcome.FINDING, grade, data.inspected_on, str(data.submission_id))
     finding.round_id = max(finding.round_id, data.round_id)
     finding.grade = standing_grade(finding)
     describe(finding, result)
@@ -57,7 +57,7 @@ def report(
 
 
 def opened(
-    turn: Turn, enterprise: Enterprise, data: InspectionSubmitted, result: ItemResult, id: int, grade: Grade
+    turn: Turn, enterprise: Enterprise, data: InspectionSubmitted, result: ItemResult, id: str, grade: Grade
 ) -> Finding:
     """A finding new to the state: first episode, or the next one of a place that was closed and has left the state."""
     episode, hazards = turn.unit.past.pop(id, (0, 0))
@@ -160,7 +160,7 @@ def withdraw_word(turn: Turn, finding: Finding, rank: int) -> None:
 
 
 def speak_of_others(
-    turn: Turn, enterprise: Enterprise, data: InspectionSubmitted, reported: set[int], replaced: Submission | None
+    turn: Turn, enterprise: Enterprise, data: InspectionSubmitted, reported: set[str], replaced: Submission | None
 ) -> None:
     """What the submission says, or no longer says, of the enterprise's other findings on its checklist."""
     others = [
@@ -184,10 +184,17 @@ def speak_of_others(
     for finding in others:
         outcome = places.get(finding.id) or denied.get(finding.item)
         if outcome is not None:
-            said = Said(shared_text(data.round_id), outcome, None, data.inspected_on, data.submission_id.int)
+            if _same_word(finding.said[rank], outcome, data.round_id):
+                continue
+            said = Said(shared_text(data.round_id), outcome, None, data.inspected_on, str(data.submission_id))
             deny(turn, finding, said, rank)
         elif replaced is not None and _said_by(finding, rank, replaced):
             withdraw_word(turn, finding, rank)
+
+
+def _same_word(said: Said | None, outcome: Outcome, round_id: str) -> bool:
+    """The stage said so in this round before: its first word stands, nothing is new."""
+    return said is not None and said.outcome is outcome and said.round_id == round_id
 
 
 def _said_by(finding: Finding, rank: int, submission: Submission) -> bool:
@@ -197,9 +204,9 @@ def _said_by(finding: Finding, rank: int, submission: Submission) -> bool:
 
 def on_rectification(turn: Turn, enterprise: Enterprise, data: RectificationReported) -> None:
     """A step of putting a finding right. Raises `Rejected` for a finding that is unknown, another enterprise's, or not the actor's to decide."""
-    finding = turn.unit.findings.get(data.finding_id.int)
+    finding = turn.unit.findings.get(str(data.finding_id))
     if finding is None:
-        if data.finding_id.int in turn.unit.past:
+        if str(data.finding_id) in turn.unit.past:
             return
         raise Rejected("unknown_finding", str(data.finding_id))
     if finding.enterprise is not enterprise:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from services.scoring.rules import assessed, assessed_unit, grading, rows, subjects, unit_risk
-from services.scoring.rules.output import Cause
+from services.scoring.rules.output import Cause, Derived
 from services.scoring.rules.progress import ROW, Progress
 from services.scoring.rules.rounds import prepared
 from services.scoring.rules.rulebook import Rulebook, RuleSetMismatch
@@ -28,10 +28,15 @@ __all__ = ["Effects", "PartitionFold", "RuleSetMismatch"]
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What a batch changed: rows (None deletes) and derived events, in order."""
+    """What a batch changed: rows (None deletes) and derived events, in order, ready to be sent."""
 
     rows: list[tuple[bytes, bytes | None]]
-    events: list[Event]
+    derived: list[Derived]
+
+    @property
+    def events(self) -> list[Event]:
+        """The derived events, typed and validated: for readers in the same process."""
+        return [each.event() for each in self.derived]
 
 
 class PartitionFold:

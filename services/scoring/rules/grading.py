@@ -2,13 +2,10 @@
 
 from datetime import date
 
-from services.scoring.rules.output import built
-from services.scoring.rules.rulebook import COLOURS, MICRO, Grading, Rulebook, micro
-from services.scoring.rules.state import STAGES, Enterprise, Graded
+from services.scoring.rules.rulebook import COLOURS, MICRO, Grading, Json, Rulebook, micro
+from services.scoring.rules.state import STAGE_NAMES, Enterprise, Graded
 from shared.errors import Rejected
-from shared.events.base import Colour
 from shared.events.inspections import Grading as Reported
-from shared.events.risk import Change, Contribution, EnterpriseGrade
 
 STEP = MICRO // 100  # the least change shown: a hundredth of a point
 RED = len(COLOURS) - 1
@@ -17,19 +14,21 @@ Offer = tuple[int, str, int, int]  # size, input, direction, colour
 
 def check(reported: Reported, table: Grading) -> None:
     """Raises `Rejected` when a grading names items or direct-red rules that the table does not have."""
-    unknown = [code for code in (*reported.deductions, *reported.bonuses) if code not in table.points]
-    unknown += [code for code in reported.direct_red if code not in table.direct_red]
+    if reported.deductions.keys() <= table.items.keys() and reported.bonuses.keys() <= table.items.keys():
+        unknown = [code for code in reported.direct_red if code not in table.direct_red]
+    else:
+        unknown = [code for code in (*reported.deductions, *reported.bonuses) if code not in table.items]
     if unknown:
         raise Rejected("unknown_grading_item", ", ".join(unknown))
 
 
 def score(graded: Graded, table: Grading) -> int:
     """Millionths of a point: every item's points less its deduction, never below 0, and its bonus on top; not capped."""
-    total, points, most = table.total, table.points, table.bonus_max
+    total, items = table.total, table.items
     for code, deduction in graded.deductions.items():
-        total -= min(deduction, points[code])
+        total -= min(deduction, items[code].points)
     for code, bonus in graded.bonuses.items():
-        total += min(bonus, most[code])
+        total += min(bonus, items[code].bonus_max)
     return total
 
 
@@ -43,7 +42,6 @@ def band(score: int, table: Grading) -> int:
 
 def regrade(enterprise: Enterprise, round_id: str | None, book: Rulebook) -> None:
     """Sets the grade that counts in the round: the latest non-null grading of the highest stage."""
-    enterprise.score = enterprise.graded_stage = enterprise.colour = enterprise.base_colour = -1
     for stage in (2, 1, 0):
         graded = enterprise.gradings[stage]
         if graded is not None and graded.round_id == round_id:
@@ -53,115 +51,113 @@ def regrade(enterprise: Enterprise, round_id: str | None, book: Rulebook) -> Non
             enterprise.base_colour = band(enterprise.score, table)
             enterprise.colour = RED if graded.direct_red else enterprise.base_colour
             return
+    enterprise.score = enterprise.graded_stage = enterprise.colour = enterprise.base_colour = -1
 
 
-def shown(enterprise: Enterprise, table: Grading) -> EnterpriseGrade | None:
-    """The grade with everything that explains it; None without a grading in the round."""
-    graded = enterprise.gradings[enterprise.graded_stage] if enterprise.graded_stage >= 0 else None
-    if graded is None:
-        return None
-    return built(
-        EnterpriseGrade,
-        {
-            "score": enterprise.score / MICRO,
-            "colour": COLOURS[enterprise.colour],
-            "colour_without_direct_red": COLOURS[enterprise.base_colour],
-            "direct_red": graded.direct_red,
-            "stage": STAGES[enterprise.graded_stage],
-            "rule_set": table.ref,
-            "contributions": contributions(graded, table),
-            "smallest_change": smallest_change(enterprise, graded, table),
-        },
-    )
+def shown(enterprise: Enterprise, graded: Graded, table: Grading) -> Json:
+    """The grade with everything that explains it."""
+    return {
+        "score": enterprise.score / MICRO,
+        "colour": COLOURS[enterprise.colour],
+        "colour_without_direct_red": COLOURS[enterprise.base_colour],
+        "direct_red": graded.direct_red,
+        "stage": STAGE_NAMES[enterprise.graded_stage],
+        "rule_set": table.ref,
+        "contributions": contributions(graded, table),
+        "smallest_change": smallest_change(enterprise, graded, table),
+    }
 
 
-def contributions(graded: Graded, table: Grading) -> tuple[Contribution, ...]:
+def contributions(graded: Graded, table: Grading) -> list[Json]:
     """One per item, in the table's order: their points sum to the score."""
+    found = {code: item.untouched for code, item in table.items.items()}
     deductions, bonuses = graded.deductions, graded.bonuses
-    found = []
-    for code, untouched in zip(table.points, table.untouched, strict=True):
-        if code not in deductions and code not in bonuses:
-            found.append(untouched)
-            continue
-        deduction, bonus, points = deductions.get(code, 0), bonuses.get(code, 0), table.points[code]
-        inputs = {"item": code, "points": points / MICRO, "deduction": deduction / MICRO, "bonus": bonus / MICRO}
-        kept = max(0, points - deduction) + min(bonus, table.bonus_max[code])
-        found.append(
-            built(
-                Contribution,
-                {
-                    "rule": untouched.rule,
-                    "version": untouched.version,
-                    "clause": untouched.clause,
-                    "inputs": inputs,
-                    "points": kept / MICRO,
-                },
-            )
-        )
-    return tuple(found)
+    rule, version = table.rule_set.id, table.rule_set.version
+    for code in (deductions | bonuses) if bonuses else deductions:
+        item, deduction, bonus = table.items[code], deductions.get(code, 0), bonuses.get(code, 0)
+        kept = max(0, item.points - deduction) + min(bonus, item.bonus_max)
+        inputs = {
+            "item": code,
+            "points": item.points / MICRO,
+            "deduction": deduction / MICRO,
+            "bonus": bonus / MICRO,
+        }
+        found[code] = {
+            "rule": rule,
+            "version": version,
+            "clause": item.clause,
+            "inputs": inputs,
+            "points": kept / MICRO,
+        }
+    return list(found.values())
 
 
-def smallest_change(enterprise: Enterprise, graded: Graded, table: Grading) -> tuple[Change, ...]:
+def smallest_change(enterprise: Enterprise, graded: Graded, table: Grading) -> list[Json]:
     """For each single deduction, bonus or direct-red rule the least change that moves the colour, smallest first.
 
-    Deductions and bonuses in points, rounded up to hundredths; a change of a deduction is negative when points are given back.
+    Deductions and bonuses in points, rounded up to hundredths; a change of a deduction is negative when points are
+    given back.
     """
+    base = enterprise.base_colour
     if graded.direct_red:
-        return _without_direct_red(enterprise, graded)
-    base, now = enterprise.base_colour, enterprise.score
-    up = table.bands[base - 1] - now if base > 0 else None
-    down = now - table.bands[base] + 1 if base < RED else None
-    found: list[Offer] = []
-    for code, points in table.points.items():
-        deduction, bonus = graded.deductions.get(code, 0), graded.bonuses.get(code, 0)
-        most = table.bonus_max[code]
-        if up is not None:
-            _offer(found, f"deductions.{code}", -1, up, min(deduction, points), max(0, deduction - points), base - 1)
-            _offer(found, f"bonuses.{code}", 1, up, max(0, most - bonus), 0, base - 1)
-        if down is not None:
-            _offer(found, f"deductions.{code}", 1, down, max(0, points - deduction), 0, base + 1)
-            _offer(found, f"bonuses.{code}", -1, down, min(bonus, most), max(0, bonus - most), base + 1)
-    if base != RED:
-        found.append((MICRO, "direct_red", 1, RED))
-    return _least(found)
-
-
-def _offer(found: list[Offer], name: str, sign: int, need: int, room: int, beyond: int, colour: int) -> None:
-    """Adds a change when the item has room for it; `beyond` must be given back before anything changes."""
-    if need <= room:
-        found.append((min(-(-(need + beyond) // STEP) * STEP, room + beyond), name, sign, colour))
-
-
-def _least(found: list[Offer]) -> tuple[Change, ...]:
+        return [_change("direct_red", -len(graded.direct_red), "count", base)] if base != RED else []
+    found: list[Offer] = [] if base == RED else [(MICRO, "direct_red", 1, RED)]
+    if base > 0:
+        better(found, graded, table, table.bands[base - 1] - enterprise.score, base - 1)
+    if base < RED:
+        worse(found, graded, table, enterprise.score - table.bands[base] + 1, base + 1)
     found.sort()
-    seen: set[str] = set()
-    changes = []
-    for size, name, sign, colour in found:
-        if name in seen:
-            continue
-        seen.add(name)
-        unit = "count" if name == "direct_red" else "points"
-        changes.append(_change(name, sign * size / MICRO, unit, COLOURS[colour]))
-    return tuple(changes)
+    least: dict[str, Offer] = {}
+    for offer in found:
+        least.setdefault(offer[1], offer)
+    return [
+        _change(name, sign * size / MICRO, "count" if name == "direct_red" else "points", colour)
+        for size, name, sign, colour in least.values()
+    ]
 
 
-def _without_direct_red(enterprise: Enterprise, graded: Graded) -> tuple[Change, ...]:
-    if enterprise.base_colour == RED:
-        return ()
-    return (_change("direct_red", -len(graded.direct_red), "count", COLOURS[enterprise.base_colour]),)
+def better(found: list[Offer], graded: Graded, table: Grading, need: int, colour: int) -> None:
+    """What would earn `need` more: a deduction given back (first what lies beyond the item's points), a bonus."""
+    bonuses = graded.bonuses
+    for code, deduction in graded.deductions.items():
+        item = table.items[code]
+        if need <= min(deduction, item.points):
+            beyond = max(0, deduction - item.points)
+            found.append((min(_steps(need + beyond), deduction), item.deductions, -1, colour))
+    for code, item in table.items.items():
+        room = item.bonus_max - bonuses.get(code, 0)
+        if need <= room:
+            found.append((min(_steps(need), room), item.bonuses, 1, colour))
 
 
-def _change(name: str, change: float, unit: str, colour: Colour) -> Change:
-    return built(Change, {"input": name, "change": float(change), "unit": unit, "colour": colour})
+def worse(found: list[Offer], graded: Graded, table: Grading, need: int, colour: int) -> None:
+    """What would lose `need`: a further deduction, a bonus taken away (first what lies beyond its most)."""
+    deductions = graded.deductions
+    for code, item in table.items.items():
+        room = item.points - deductions.get(code, 0)
+        if need <= room:
+            found.append((min(_steps(need), room), item.deductions, 1, colour))
+    for code, bonus in graded.bonuses.items():
+        item = table.items[code]
+        if need <= min(bonus, item.bonus_max):
+            found.append((min(_steps(need + max(0, bonus - item.bonus_max)), bonus), item.bonuses, -1, colour))
+
+
+def _steps(need: int) -> int:
+    return -(-need // STEP) * STEP
+
+
+def _change(name: str, change: float, unit: str, colour: int) -> Json:
+    return {"input": name, "change": float(change), "unit": unit, "colour": COLOURS[colour]}
 
 
 def reported(grading: Reported, round_id: str, table: Grading, on: date) -> Graded:
     """A grading as the state keeps it."""
-    codes = table.codes
+    items = table.items
     return Graded(
         round_id,
         on,
-        {codes[code]: micro(points) for code, points in grading.deductions.items()},
-        {codes[code]: micro(points) for code, points in grading.bonuses.items()},
+        {items[code].code: micro(points) for code, points in grading.deductions.items()},
+        {items[code].code: micro(points) for code, points in grading.bonuses.items()},
         grading.direct_red,
     )

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from services.scoring.rules.output import built
+from services.scoring.rules.output import Json
 from services.scoring.rules.rulebook import Rulebook
 from services.scoring.rules.state import Enterprise, HazardUnit
 from shared.errors import Rejected
 from shared.events.inspections import Substance
-from shared.events.risk import Contribution, HazardUnitRisk
 from shared.rulesets import RuleSet, gb18218
 
 
@@ -19,42 +18,38 @@ def assessed(rule_set: RuleSet, substances: Sequence[Substance], exposed: int) -
         raise Rejected("invalid_hazard_unit", str(wrong)) from wrong
 
 
-def shown(enterprise: Enterprise, book: Rulebook) -> tuple[HazardUnitRisk, ...]:
+def shown(enterprise: Enterprise, book: Rulebook) -> list[Json]:
     """The declared hazard units by id. Each is worked out once and kept until it is declared again."""
     found = enterprise.hazard_units
     if not found:
-        return ()
-    return tuple(_risk(unit, book) for _, unit in sorted(found.items()) if not unit.withdrawn)
+        return []
+    return [_risk(unit, book) for _, unit in sorted(found.items()) if not unit.withdrawn]
 
 
-def _risk(unit: HazardUnit, book: Rulebook) -> HazardUnitRisk:
+def _risk(unit: HazardUnit, book: Rulebook) -> Json:
     if unit.risk is None:
         rule_set = book.hazard_units(unit.declared_on)
         substances = [Substance.model_validate(each) for each in unit.substances]
-        unit.risk = _built(unit, rule_set, assessed(rule_set, substances, unit.exposed))
+        unit.risk = _shown(unit, rule_set, assessed(rule_set, substances, unit.exposed))
     return unit.risk
 
 
-def _built(unit: HazardUnit, rule_set: RuleSet, assessment: gb18218.Assessment) -> HazardUnitRisk:
-    contributions = tuple(_contribution(rule_set, each, assessment.alpha) for each in assessment.contributions)
-    return built(
-        HazardUnitRisk,
-        {
-            "hazard_unit_id": unit.id,
-            "kind": unit.kind,
-            "s": assessment.s,
-            "r": assessment.r,
-            "level": assessment.level,
-            "missing_roles": unit.missing,
-            "responsible": unit.responsible,
-            "declared_on": unit.declared_on,
-            "contributions": contributions,
-            "rule_set": rule_set.ref,
-        },
-    )
+def _shown(unit: HazardUnit, rule_set: RuleSet, assessment: gb18218.Assessment) -> Json:
+    return {
+        "hazard_unit_id": unit.id,
+        "kind": unit.kind,
+        "s": assessment.s,
+        "r": assessment.r,
+        "level": assessment.level,
+        "missing_roles": unit.missing,
+        "responsible": unit.responsible,
+        "declared_on": unit.declared_on,
+        "contributions": [_contribution(rule_set, each, assessment.alpha) for each in assessment.contributions],
+        "rule_set": rule_set.ref.model_dump(),
+    }
 
 
-def _contribution(rule_set: RuleSet, found: gb18218.Contribution, alpha: float) -> Contribution:
+def _contribution(rule_set: RuleSet, found: gb18218.Contribution, alpha: float) -> Json:
     """What one substance adds to R; S is the sum of the ratios."""
     inputs = {
         "name": found.name_zh,
@@ -72,4 +67,4 @@ def _contribution(rule_set: RuleSet, found: gb18218.Contribution, alpha: float) 
         "inputs": inputs,
         "points": alpha * found.weighted,
     }
-    return built(Contribution, values)
+    return values

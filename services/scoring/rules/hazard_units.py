@@ -3,11 +3,10 @@
 from typing import Any
 
 from services.scoring.rules import hazard_unit_risk
-from services.scoring.rules.hazards import Standing, Subject, cleared, stated
+from services.scoring.rules.hazards import RAISED, UPDATED, Standing, Subject, cleared, stated
 from services.scoring.rules.state import Enterprise, HazardUnit
 from services.scoring.rules.tally import of_hazard_units
 from services.scoring.rules.turn import Turn
-from shared.events.hazards import HazardRaised, HazardUpdated
 from shared.events.inspections import HazardUnitDeclared, HazardUnitWithdrawn
 
 SEVERE = (1, 2)  # the levels that are hazards
@@ -27,7 +26,7 @@ def on_declared(turn: Turn, enterprise: Enterprise, data: HazardUnitDeclared) ->
         data.kind,
         data.exposed_population,
         [each.model_dump(mode="json", by_alias=True) for each in data.substances],
-        dict(data.responsible),
+        {str(role): person for role, person in data.responsible.items()},
         data.declared_on,
         assessment.s,
         assessment.r,
@@ -116,14 +115,14 @@ def settle_level(turn: Turn, enterprise: Enterprise, unit: HazardUnit, old: Haza
     if unit.standing:
         if old is not None and (old.s, old.r) != (unit.s, unit.r):
             standing = Standing(about.kind, facts)
-            turn.pending.events.append(stated(HazardUpdated, turn.cause, about, unit.raised[level - 1], standing))
+            turn.pending.events.append(stated(UPDATED, turn.cause, about, unit.raised[level - 1], standing))
         return
     before = old.level if old is not None and not old.withdrawn and old.level is not None else 5
     if level < before:
         unit.raised[level - 1] += 1
         unit.standing = level
         standing = Standing(about.kind, facts)
-        turn.pending.events.append(stated(HazardRaised, turn.cause, about, unit.raised[level - 1], standing))
+        turn.pending.events.append(stated(RAISED, turn.cause, about, unit.raised[level - 1], standing))
 
 
 def settle_persons(turn: Turn, enterprise: Enterprise, unit: HazardUnit, old: HazardUnit | None) -> None:
@@ -137,7 +136,7 @@ def settle_persons(turn: Turn, enterprise: Enterprise, unit: HazardUnit, old: Ha
         standing = Standing(about.kind, {"hazard_unit_id": unit.id, "missing_roles": list(missing)})
         if worse:
             unit.raised[PERSONS] += 1
-            events.append(stated(HazardRaised, turn.cause, about, unit.raised[PERSONS], standing))
+            events.append(stated(RAISED, turn.cause, about, unit.raised[PERSONS], standing))
         elif missing != unit.persons:
-            events.append(stated(HazardUpdated, turn.cause, about, unit.raised[PERSONS], standing))
+            events.append(stated(UPDATED, turn.cause, about, unit.raised[PERSONS], standing))
     unit.persons = missing

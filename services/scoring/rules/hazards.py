@@ -1,20 +1,19 @@
-"""Hazards: raised, updated, cleared, with computed ids. Each rule compares what stood before an event with what stands after it."""
+"""Hazards: raised, updated, cleared, with computed ids. Rules compare what stood before an event with what stands after."""
 
-import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from services.scoring.rules.output import Cause, built, named
-from shared.events.envelope import Event
+from services.scoring.rules.output import Cause, Derived, Json, named, type_of
 from shared.events.hazards import HazardCleared, HazardRaised, HazardUpdated
 
+RAISED, UPDATED, CLEARED = type_of(HazardRaised), type_of(HazardUpdated), type_of(HazardCleared)
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+
+class Standing(NamedTuple):
     """A hazard that stands: the row of the alert policy it falls under, and the facts stated."""
 
     policy_key: str
-    facts: dict[str, Any]
+    facts: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,63 +31,55 @@ class Subject:
 
 def moved(
     cause: Cause, about: Subject, episode: int, before: Standing | None, after: Standing | None, reason: str
-) -> tuple[list[Event], int]:
-    """The events that lead from before to after, and the number of the last episode. `reason` is given when it is cleared."""
-    if before is None and after is None:
-        return [], episode
+) -> tuple[list[Derived], int]:
+    """The events that lead from before to after, and the number of the last episode. `reason` is given when cleared."""
     if after is None:
-        return [cleared(cause, about, episode, reason)], episode
+        return ([cleared(cause, about, episode, reason)] if before is not None else []), episode
     if before is None:
-        return [stated(HazardRaised, cause, about, episode + 1, after)], episode + 1
+        return [stated(RAISED, cause, about, episode + 1, after)], episode + 1
     if before == after:
         return [], episode
-    return [stated(HazardUpdated, cause, about, episode, after)], episode
+    return [stated(UPDATED, cause, about, episode, after)], episode
 
 
-def stated(model: type[HazardRaised], cause: Cause, about: Subject, episode: int, standing: Standing) -> Event:
+def stated(type_: str, cause: Cause, about: Subject, episode: int, standing: Standing) -> Derived:
     """The hazard as raised or updated, whole."""
     id = hazard_id(about, episode)
-    data = built(
-        model,
-        {
-            "unit_id": about.unit_id,
-            "hazard_id": id,
-            "kind": about.kind,
-            "policy_key": standing.policy_key,
-            "subject": about.id,
-            "episode": episode,
-            "enterprise_id": about.enterprise_id,
-            "round_id": about.round_id,
-            "facts": standing.facts,
-            "condition": about.condition,
-            "drill": about.drill,
-            "caused_at": cause.time,
-            "log_position": cause.position,
-        },
-    )
-    return cause.event(data, str(id), about.unit_id)
+    data = {
+        "unit_id": about.unit_id,
+        "hazard_id": id,
+        "kind": about.kind,
+        "policy_key": standing.policy_key,
+        "subject": about.id,
+        "episode": episode,
+        "enterprise_id": about.enterprise_id,
+        "round_id": about.round_id,
+        "facts": standing.facts,
+        "condition": about.condition,
+        "drill": about.drill,
+        "caused_at": cause.at,
+        "log_position": cause.position,
+    }
+    return Derived(type_, data, id, about.unit_id, cause)
 
 
-def cleared(cause: Cause, about: Subject, episode: int, reason: str) -> Event:
+def cleared(cause: Cause, about: Subject, episode: int, reason: str) -> Derived:
     """The hazard stands no longer."""
     id = hazard_id(about, episode)
-    data = built(
-        HazardCleared,
-        {
-            "unit_id": about.unit_id,
-            "hazard_id": id,
-            "kind": about.kind,
-            "subject": about.id,
-            "episode": episode,
-            "reason": reason,
-            "drill": about.drill,
-            "caused_at": cause.time,
-            "log_position": cause.position,
-        },
-    )
-    return cause.event(data, str(id), about.unit_id)
+    data = {
+        "unit_id": about.unit_id,
+        "hazard_id": id,
+        "kind": about.kind,
+        "subject": about.id,
+        "episode": episode,
+        "reason": reason,
+        "drill": about.drill,
+        "caused_at": cause.at,
+        "log_position": cause.position,
+    }
+    return Derived(CLEARED, data, id, about.unit_id, cause)
 
 
-def hazard_id(about: Subject, episode: int) -> uuid.UUID:
+def hazard_id(about: Subject, episode: int) -> str:
     """UUIDv5(kind, subject, episode), as `shared.events.base.hazard_id` defines it."""
     return named(f"hazard|{about.kind}|{about.id}|{episode}")

@@ -1,7 +1,8 @@
 """Inspections: which submission stands for a submission key, the grading that counts, and the findings in it. Called by the fold."""
 
 from services.scoring.rules import findings, grading
-from services.scoring.rules.state import STAGE_RANK, Enterprise, Submission, shared_text
+from services.scoring.rules.rulebook import shared_text
+from services.scoring.rules.state import STAGE_RANK, Enterprise, Submission
 from services.scoring.rules.turn import Turn
 from shared.errors import Rejected
 from shared.events.base import Outcome
@@ -43,7 +44,7 @@ def stand(turn: Turn, enterprise: Enterprise, data: InspectionSubmitted) -> Subm
         shared_text(data.round_id),
         rank,
         shared_text(data.checklist),
-        data.submission_id.int,
+        str(data.submission_id),
         data.seq,
         data.inspected_on,
         data.late,

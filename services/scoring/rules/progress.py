@@ -1,16 +1,16 @@
 """What the fold has done of its partition, counted in submissions. Kept in a row of its own."""
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import orjson
 
-from services.scoring.rules.output import SOURCE, built, named
-from shared.events.catalogue import by_model
-from shared.events.envelope import Event
+from services.scoring.rules.output import Cause, Derived, instant, named, type_of
 from shared.events.risk import FoldProgressed
 
 ROW = b"|progress|"
+PROGRESSED = type_of(FoldProgressed)
 COUNTS = ("applied", "superseded", "duplicate", "drill", "dead_lettered")
 
 
@@ -44,19 +44,15 @@ class Progress:
             setattr(self, name, count)
         self.as_of = datetime.fromisoformat(as_of)
 
-    def event(self) -> Event:
-        """`fold.progressed`; its id follows from partition and position."""
-        counts = {name: getattr(self, name) for name in COUNTS}
-        data = built(
-            FoldProgressed,
-            counts
-            | {
-                "partition": self.partition,
-                "gaps": dict(sorted(self.gaps.items())),
-                "position": self.position,
-                "as_of": self.as_of,
-            },
-        )
-        subject = str(self.partition)
-        id = named(f"fold.progressed|{subject}|{self.position}")
-        return Event(id, by_model(FoldProgressed).type, SOURCE, subject, self.as_of, subject, data)
+    def event(self) -> Derived:
+        """`fold.progressed`; its cause is the position reached."""
+        at, subject = instant(self.as_of), str(self.partition)
+        data = {
+            "partition": self.partition,
+            **{name: getattr(self, name) for name in COUNTS},
+            "gaps": dict(sorted(self.gaps.items())),
+            "position": self.position,
+            "as_of": at,
+        }
+        id = uuid.UUID(named(f"fold.progressed|{subject}|{self.position}"))
+        return Derived(PROGRESSED, data, subject, subject, Cause(id, self.as_of, at, None, None, {}))

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from services.scoring.rules.rulebook import shared_text
 from services.scoring.rules.state import (
     Accident,
     Enterprise,
@@ -25,19 +26,18 @@ from services.scoring.rules.state import (
     Submission,
     Unit,
     UnitHazard,
-    shared_text,
 )
 from shared.events.base import Focus, Grade, Outcome, Stage
 
 OUTCOMES = {outcome.value: outcome for outcome in Outcome}
-DUE_FROM: dict[str | None, Any] = {stage.value: stage for stage in Stage} | {"extended": "extended", None: None}
+DUE_FROM: dict[str | None, Any] = {**{stage.value: stage for stage in Stage}, "extended": "extended", None: None}
 GRADES = {grade.value: grade for grade in Grade}
 _day = date.fromisoformat
 
 
-def key(unit_id: str, kind: str, id: str | int) -> bytes:
-    """The row's key; numbers (ids) as 32 hexadecimal digits."""
-    return f"{unit_id}|{kind}|{id if isinstance(id, str) else f'{id:032x}'}".encode()
+def key(unit_id: str, kind: str, id: str) -> bytes:
+    """The row's key."""
+    return f"{unit_id}|{kind}|{id}".encode()
 
 
 def parts(row_key: bytes) -> tuple[str, str, str]:
@@ -55,14 +55,9 @@ def _dumps(content: object) -> bytes:
     return orjson.dumps(content)
 
 
-def _hex(id: int) -> str:
-    return f"{id:032x}"
-
-
 def finding(found: Finding) -> bytes:
     """A finding, its enterprise by id (`drill:` before it in drills)."""
     enterprise = found.enterprise
-    said = [None if each is None else [each[0], each[1], each[2], each[3], _hex(each[4])] for each in found.said]
     return _dumps(
         [
             f"drill:{enterprise.id}" if enterprise.drill else enterprise.id,
@@ -75,7 +70,7 @@ def finding(found: Finding) -> bytes:
             found.round_id,
             found.opened_round,
             found.opened_on,
-            said,
+            [each and each[:] for each in found.said],
             found.focus,
             found.location,
             found.description,
@@ -85,7 +80,7 @@ def finding(found: Finding) -> bytes:
             found.due_rank,
             found.due_from,
             found.overdue,
-            found.step and list(found.step),
+            found.step and found.step[:],
             found.recurrence,
             found.hazards,
             found.closed,
@@ -98,7 +93,7 @@ def read_finding(id: str, row: list[Any], enterprise: Enterprise) -> Finding:
     """A finding from its row."""
     said = [None if each is None else _said(each) for each in row[10]]
     return Finding(
-        int(id, 16),
+        id,
         enterprise,
         shared_text(row[1]),
         shared_text(row[2]),
@@ -128,7 +123,7 @@ def read_finding(id: str, row: list[Any], enterprise: Enterprise) -> Finding:
 
 
 def _said(row: list[Any]) -> Said:
-    return Said(shared_text(row[0]), OUTCOMES[row[1]], row[2] and GRADES[row[2]], _day(row[3]), int(row[4], 16))
+    return Said(shared_text(row[0]), OUTCOMES[row[1]], row[2] and GRADES[row[2]], _day(row[3]), row[4])
 
 
 def enterprise(found: Enterprise) -> bytes:
@@ -138,7 +133,7 @@ def enterprise(found: Enterprise) -> bytes:
             each.round_id,
             each.stage,
             each.checklist,
-            _hex(each.id),
+            each.id,
             each.seq,
             each.on,
             each.late,
@@ -175,7 +170,7 @@ def read_enterprise(found: Enterprise, row: list[Any]) -> None:
             shared_text(r[0]),
             r[1],
             shared_text(r[2]),
-            int(r[3], 16),
+            r[3],
             r[4],
             _day(r[5]),
             r[6],
@@ -225,13 +220,13 @@ def read_park(row: dict[str, Any]) -> Park:
 
 def accident(found: Accident) -> bytes:
     """An accident with the figures of its last report."""
-    return _dumps(plain(found) | {"id": _hex(found.id), "raised": dict(sorted(found.raised.items()))})
+    return _dumps(plain(found) | {"raised": dict(sorted(found.raised.items()))})
 
 
 def read_accident(row: dict[str, Any]) -> Accident:
     """An accident from its row."""
     times = {name: _instant(row[name]) for name in ("occurred_at", "drilled_at")}
-    return Accident(**row | times | {"id": int(row["id"], 16)})
+    return Accident(**row | times)
 
 
 def round_(found: Round) -> bytes:

@@ -1,25 +1,29 @@
 """The rule sets of one round, prepared for the fold: figures as whole millionths, constant texts built once."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
-from typing import TypeVar
+from typing import Any, NamedTuple
 
 from shared.errors import Rejected
 from shared.events.base import Colour, RuleSetRef
-from shared.events.risk import Contribution
-from shared.rulesets import NotInForce, RuleSet, RuleSets, UnknownRuleSet, decree493, gb18218, grading, parks
+from shared.rulesets import NotInForce, RuleSet, RuleSets, UnknownRuleSet, decree493, grading, parks
 from shared.rulesets import installations as ages
 from shared.rulesets.unit_index import UnitIndex
 
 MICRO = 1_000_000
 COLOURS = tuple(Colour)
-T = TypeVar("T")
+Json = dict[str, Any]
 
 
 class RuleSetMismatch(Exception):
     """The log names rule sets that are not at hand with the same hash: nothing may be worked out, the worker stops."""
+
+
+def shared_text(text: str) -> str:
+    """The one copy of a text that many enterprises have in common (item lists, codes, checklists)."""
+    return sys.intern(text)
 
 
 def micro(value: float) -> int:
@@ -27,19 +31,28 @@ def micro(value: float) -> int:
     return round(value * MICRO)
 
 
+class GradingItem(NamedTuple):
+    """An item of the grading in millionths of a point, with the texts that explanations need."""
+
+    code: str
+    points: int
+    bonus_max: int
+    deductions: str
+    bonuses: str
+    clause: str
+    untouched: Json
+
+
 @dataclass(frozen=True, slots=True)
 class Grading:
     """应急〔2018〕19号 in millionths of a point. `bands` holds the lower bound of each colour, safest first."""
 
     rule_set: RuleSet
-    points: dict[str, int]
-    bonus_max: dict[str, int]
+    ref: Json
+    items: dict[str, GradingItem]
     bands: tuple[int, ...]
     direct_red: frozenset[str]
     total: int
-    untouched: tuple[Contribution, ...]
-    codes: dict[str, str]
-    ref: RuleSetRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +60,10 @@ class Index:
     """The unit index (ours): weights by component in the file's order, level weights in millionths."""
 
     rules: UnitIndex
-    ref: RuleSetRef
+    ref: Json
+    label: str
     level_weights: tuple[int, ...]
-    band_values: dict[parks.BandName, int]
+    band_values: dict[str, int]
     bands: tuple[float, ...]
     vetoes: tuple[tuple[str, int], ...]
 
@@ -60,6 +74,7 @@ class Rulebook:
     def __init__(self, rules: RuleSets, refs: Iterable[RuleSetRef] = ()) -> None:
         self._rules = rules
         self.refs = tuple(refs)
+        self.shown_refs = [ref.model_dump() for ref in self.refs]
         self._at: dict[tuple[str, date], RuleSet] = {}
         self._gradings: dict[tuple[str, int], Grading] = {}
         self._majors: dict[str, bool] = {}
@@ -92,14 +107,10 @@ class Rulebook:
     def index(self, day: date) -> Index:
         """The unit index in force."""
         rule_set = self.at("unit-index", day)
-        return self._indices.setdefault(rule_set.version, prepared_index(rule_set))
-
-    @cached_property
-    def _indices(self) -> dict[int, Index]:
-        return {}
+        return prepared_index(rule_set)
 
     def hazard_units(self, day: date) -> RuleSet:
-        """GB 18218 in force; its content is `gb18218.Table`."""
+        """GB 18218 in force; its content is the tables of GB 18218."""
         return self.at("gb18218-2018", day)
 
     def accident_grade(self, day: date, deaths: int, missing: int, injuries: int, loss: float) -> decree493.Grade:
@@ -125,40 +136,37 @@ class Rulebook:
                 return None
         return self._majors[checklist]
 
-    def gb18218(self, day: date) -> gb18218.Table:
-        """The tables of GB 18218."""
-        return self.hazard_units(day).of(gb18218.Table)
-
 
 def prepared_grading(rule_set: RuleSet) -> Grading:
     """The grading table in millionths."""
     table = rule_set.of(grading.GradingTable)
-    points = {code: micro(item.points) for code, item in table.items.items()}
-    sources = {code: f"{item.source} {code}" for code, item in table.items.items()}
-    untouched = tuple(
-        Contribution(
-            rule=rule_set.id,
-            version=rule_set.version,
-            clause=sources[code],
-            inputs={"item": code, "points": item.points, "deduction": 0.0, "bonus": 0.0},
-            points=item.points,
-        )
-        for code, item in table.items.items()
-    )
-    bonus_max = {code: micro(item.bonus_max) for code, item in table.items.items()}
+    items = {code: _item(rule_set, code, item) for code, item in table.items.items()}
     bands = tuple(micro(band.min_inclusive) for band in table.bands)
-    codes = {code: code for code in points}
-    reds = frozenset(table.direct_red)
-    return Grading(rule_set, points, bonus_max, bands, reds, sum(points.values()), untouched, codes, rule_set.ref)
+    total = sum(item.points for item in items.values())
+    return Grading(rule_set, rule_set.ref.model_dump(), items, bands, frozenset(table.direct_red), total)
+
+
+def _item(rule_set: RuleSet, code: str, item: grading.Item) -> GradingItem:
+    clause = f"{item.source} {code}"
+    untouched = {
+        "rule": rule_set.id,
+        "version": rule_set.version,
+        "clause": clause,
+        "inputs": {"item": code, "points": item.points, "deduction": 0.0, "bonus": 0.0},
+        "points": item.points,
+    }
+    names = f"deductions.{code}", f"bonuses.{code}"
+    return GradingItem(shared_text(code), micro(item.points), micro(item.bonus_max), *names, clause, untouched)
 
 
 def prepared_index(rule_set: RuleSet) -> Index:
-    """The unit index with its level weights (index 0: no hazard unit) and vetoes as positions of colours."""
+    """The unit index with its level weights (position 0: no hazard unit) and vetoes as positions of colours."""
     rules = rule_set.of(UnitIndex)
     components = rules.components()
     levels = components["enterprise_grades"].level_weights if "enterprise_grades" in components else {}
     weights = tuple(MICRO + micro(levels.get(level, 0.0)) for level in range(5))
     values = components["chemical_parks"].band_values if "chemical_parks" in components else {}
+    parks_ = {str(band): micro(value) for band, value in values.items()}
     vetoes = tuple((veto.id, COLOURS.index(veto.at_best)) for veto in rules.veto)
     bands = tuple(rules.bands[colour] for colour in COLOURS)
-    return Index(rules, rule_set.ref, weights, {band: micro(value) for band, value in values.items()}, bands, vetoes)
+    return Index(rules, rule_set.ref.model_dump(), rule_set.label, weights, parks_, bands, vetoes)

@@ -1,20 +1,19 @@
 """What the fold remembers of a partition: units, enterprises, findings and the rest. Changed by the rules only.
 
-Ids are held as whole numbers of 128 bits and texts are shared, to keep an enterprise small. What is marked derived is no part of the
+Texts are shared wherever many enterprises have them in common, to keep an enterprise small. What is marked derived is no part of the
 rows: it follows from them.
 """
 
-import sys
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 
-from services.scoring.rules.rulebook import Index, Rulebook
+from services.scoring.rules.rulebook import Index, Json, Rulebook
 from shared.events.base import Focus, Grade, Outcome, Stage
 from shared.events.inspections import RoundOpened
-from shared.events.risk import HazardUnitRisk
 
 STAGES = tuple(Stage)
+STAGE_NAMES = tuple(stage.value for stage in Stage)
 STAGE_RANK = {stage: rank for rank, stage in enumerate(STAGES)}
 OPEN, DISPUTED, CLOSED = "open", "disputed", "closed"
 
@@ -26,7 +25,7 @@ class Said(NamedTuple):
     outcome: Outcome
     grade: Grade | None
     on: date
-    submission: int
+    submission: str
 
 
 class Step(NamedTuple):
@@ -45,7 +44,7 @@ class Finding:
     `due_rank` is the rank of the stage (0..2) that gave the due date; `closed` and `timely` count the episodes closed in the current round.
     """
 
-    id: int
+    id: str
     enterprise: "Enterprise"
     checklist: str
     item: str
@@ -81,7 +80,7 @@ class Submission:
     round_id: str
     stage: int
     checklist: str
-    id: int
+    id: str
     seq: int
     on: date
     late: bool
@@ -118,7 +117,7 @@ class HazardUnit:
     raised: list[int] = field(default_factory=lambda: [0, 0, 0])
     persons: tuple[str, ...] = ()
     withdrawn: bool = False
-    risk: HazardUnitRisk | None = None  # derived
+    risk: Json | None = None  # derived
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -158,7 +157,7 @@ class Enterprise:
     hazard_units: dict[str, HazardUnit] | None = None
     installations: dict[str, Installation] | None = None
     # derived from here on
-    findings: dict[int, Finding] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
     tally: tuple[int, ...] = (0,) * 9
     units_tally: tuple[int, ...] = (0, 0, 0, 0, 0, 0)
     ages_tally: tuple[int, ...] = (0, 0, 0)
@@ -189,7 +188,7 @@ class Round:
 class Accident:
     """An accident with the figures of its last report; `raised` counts hazards by grade."""
 
-    id: int
+    id: str
     enterprise_id: str
     round_id: str | None
     occurred_at: datetime
@@ -253,17 +252,12 @@ class Unit:
     rounds: dict[str, Round] = field(default_factory=dict)
     enterprises: dict[str, Enterprise] = field(default_factory=dict)
     drills: dict[str, Enterprise] = field(default_factory=dict)
-    findings: dict[int, Finding] = field(default_factory=dict)
-    past: dict[int, tuple[int, int]] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
+    past: dict[str, tuple[int, int]] = field(default_factory=dict)
     parks: dict[str, Park] = field(default_factory=dict)
-    accidents: dict[int, Accident] = field(default_factory=dict)
+    accidents: dict[str, Accident] = field(default_factory=dict)
 
     @property
     def round(self) -> Round | None:
         """The current round: the last one opened, closed or not."""
         return self.rounds[self.current] if self.current is not None else None
-
-
-def shared_text(text: str) -> str:
-    """The one copy of a text that many enterprises have in common (item lists, codes, checklists)."""
-    return sys.intern(text)

@@ -133,7 +133,7 @@ def load_drill(unit: Unit, id: str, content: Any) -> None:
 
 def load_past(unit: Unit, id: str, content: Any) -> None:
     """The last episode of a finding that has left the state."""
-    unit.past[int(id, 16)] = (content[0], content[1])
+    unit.past[id] = (content[0], content[1])
 
 
 def load_hazard_unit(unit: Unit, id: str, content: Any) -> None:
@@ -157,7 +157,7 @@ def load_park(unit: Unit, id: str, content: Any) -> None:
 
 def load_accident(unit: Unit, id: str, content: Any) -> None:
     """An accident's row."""
-    unit.accidents[int(id, 16)] = rows.read_accident(content)
+    unit.accidents[id] = rows.read_accident(content)
 
 
 def load_unit(unit: Unit, _: str, content: Any) -> None:

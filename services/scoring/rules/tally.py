@@ -130,10 +130,10 @@ class Totals:
     """A unit's running totals, and who makes them: all derived from the rows."""
 
     counts: list[int] = field(default_factory=lambda: [0] * len(ENTERPRISE_COUNTS))
-    open_major: set[int] = field(default_factory=set)
-    overdue_major: set[int] = field(default_factory=set)
+    open_major: set[str] = field(default_factory=set)
+    overdue_major: set[str] = field(default_factory=set)
     direct_red: set[str] = field(default_factory=set)
-    due: dict[date, set[int]] = field(default_factory=dict)
+    due: dict[date, set[str]] = field(default_factory=dict)
     ageing: set[str] = field(default_factory=set)
     park_values: int = 0
     task_progress: int = 0
@@ -164,7 +164,7 @@ class Totals:
         if finding.due_on is not None and not finding.overdue:
             self.due.setdefault(finding.due_on, set()).add(finding.id)
 
-    def forget_finding(self, id: int, due_on: date | None) -> None:
+    def forget_finding(self, id: str, due_on: date | None) -> None:
         """Takes a finding out of every file; `due_on` is what it was filed under."""
         self.open_major.discard(id)
         self.overdue_major.discard(id)

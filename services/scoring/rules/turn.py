@@ -5,15 +5,14 @@ from typing import Any, NamedTuple
 
 from services.scoring.rules import assessed, tally, unit_risk
 from services.scoring.rules.hazards import Standing, Subject, moved
-from services.scoring.rules.output import Cause
+from services.scoring.rules.output import Cause, Derived
 from services.scoring.rules.rulebook import COLOURS, MICRO, Index, Rulebook
 from services.scoring.rules.state import CLOSED, STAGES, Enterprise, Finding, Unit
 from services.scoring.rules.tally import Totals
 from shared.events.base import Grade
-from shared.events.envelope import Event
 
 RED = len(COLOURS) - 1
-RowKey = tuple[str, str, str | int]
+RowKey = tuple[str, str, str]
 
 
 class FindingBefore(NamedTuple):
@@ -36,7 +35,7 @@ class Pending:
     """What a flush has to write: rows changed (None: gone), and the last cause of each assessment that is due."""
 
     rows: dict[RowKey, Any] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
+    events: list[Derived] = field(default_factory=list)
     enterprises: dict[tuple[str, bool, str], Cause] = field(default_factory=dict)
     units: dict[str, Cause] = field(default_factory=dict)
 
@@ -50,7 +49,7 @@ class Turn:
     totals: Totals
     book: Rulebook
     pending: Pending
-    findings: dict[int, tuple[Finding, FindingBefore]] = field(default_factory=dict)
+    findings: dict[str, tuple[Finding, FindingBefore]] = field(default_factory=dict)
     enterprises: dict[tuple[bool, str], tuple[Enterprise, EnterpriseBefore]] = field(default_factory=dict)
     rebuilt: bool = False
     only_changes: bool = False
@@ -84,7 +83,7 @@ class Turn:
             before = FindingBefore(tally.of_finding(finding, self.unit.current), major_hazard(finding), finding.due_on)
         self.findings[finding.id] = (finding, before)
 
-    def row(self, kind: str, id: str | int, content: object) -> None:
+    def row(self, kind: str, id: str, content: object) -> None:
         """The row is to be written from its object at the next flush; None deletes it."""
         self.pending.rows[self.unit.id, kind, id] = content
 
@@ -94,12 +93,11 @@ def major_hazard(finding: Finding) -> Standing | None:
     if finding.grade is not Grade.MAJOR or finding.state == CLOSED or finding.enterprise.withdrawn:
         return None
     facts = {
-        "finding_id": assessed.text_of(finding.id),
+        "finding_id": finding.id,
         "checklist": finding.checklist,
         "item": finding.item,
         "ref": finding.ref,
         "location": finding.location,
-        "state": finding.state,
         "due_on": finding.due_on.isoformat() if finding.due_on is not None else None,
         "overdue": finding.overdue,
     }
@@ -145,7 +143,7 @@ def settle_finding(turn: Turn, finding: Finding, was: FindingBefore) -> None:
     if was.hazard is not None or after is not None:
         about = Subject(
             "major_finding",
-            assessed.text_of(finding.id),
+            finding.id,
             unit.id,
             enterprise.id,
             finding.round_id,

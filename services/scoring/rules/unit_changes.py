@@ -1,12 +1,11 @@
 """`smallest_change` of a unit: for each single input the least change that moves its colour. Called when a unit is assessed."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from services.scoring.rules.output import built
+from services.scoring.rules.output import Json
 from services.scoring.rules.rulebook import COLOURS, MICRO, Index
 from services.scoring.rules.unit_index import Figures, verdict
-from shared.events.risk import Change
 
 Kind = Literal["points", "count", "days", "share"]
 
@@ -94,7 +93,7 @@ def _mean(name: str, unit: Kind, total: int, weight: int, most: int, moved: Call
     return Input(name, unit, 0.01, down, up, lambda k: moved(min(top, max(0, total + k * step))))
 
 
-def smallest_change(figures: Figures, index: Index, days: Iterable[tuple[int, Figures]]) -> tuple[Change, ...]:
+def smallest_change(figures: Figures, index: Index, days: Iterable[tuple[int, Figures]]) -> list[Json]:
     """The list, smallest first (by size, then by name). `days` gives, for each later day on which something falls due or a
     period begins or ends, how many days ahead it is and the figures of that day."""
     now = verdict(figures, index).colour
@@ -110,7 +109,7 @@ def smallest_change(figures: Figures, index: Index, days: Iterable[tuple[int, Fi
             found.append((float(ahead), "day", float(ahead), "days", colour))
             break
     found.sort()
-    return tuple(_change(name, change, unit, colour) for _, name, change, unit, colour in found)
+    return [_change(name, change, unit, colour) for _, name, change, unit, colour in found]
 
 
 def _least(each: Input, index: Index, now: int) -> tuple[int, int] | None:
@@ -141,6 +140,5 @@ def _first(each: Input, index: Index, now: int, sign: int, room: int) -> int:
     return high
 
 
-def _change(name: str, change: float, unit: Kind, colour: int) -> Change:
-    values: dict[str, Any] = {"input": name, "change": round(change, 6), "unit": unit, "colour": COLOURS[colour]}
-    return built(Change, values)
+def _change(name: str, change: float, unit: Kind, colour: int) -> Json:
+    return {"input": name, "change": round(change, 6), "unit": unit, "colour": COLOURS[colour]}

@@ -38,7 +38,7 @@ class Figures(NamedTuple):
 class Verdict(NamedTuple):
     """The index (0..100, None without any data) and its colours as positions (0 blue .. 3 red); `vetoes` in the file's order."""
 
-    index: float | None
+    value: float | None
     base: int
     colour: int
     vetoes: tuple[str, ...]

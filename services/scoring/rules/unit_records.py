@@ -1,6 +1,5 @@
 """Records about the unit itself and accidents: parks, key tasks, guidance, accidents. Called by the fold."""
 
-from services.scoring.rules.assessed import text_of
 from services.scoring.rules.calendar import day_of
 from services.scoring.rules.hazards import Standing, Subject, moved
 from services.scoring.rules.output import Cause
@@ -41,14 +40,14 @@ def on_guidance(turn: Turn, data: GuidanceRecorded) -> None:
 
 def on_accident(turn: Turn, data: AccidentReported) -> None:
     """Grades the accident (Decree 493 article 3); a supplement replaces the figures. Another grade is another hazard."""
-    old = turn.unit.accidents.get(data.accident_id.int)
+    old = turn.unit.accidents.get(str(data.accident_id))
     if old is not None and old.drill != data.drill:
         raise Rejected("drill_mismatch", f"{data.accident_id} is {'a' if old.drill else 'no'} drill")
     grade = turn.book.accident_grade(
         day_of(data.occurred_at), data.deaths, data.missing, data.serious_injuries, data.direct_loss_yuan
     )
     accident = Accident(
-        data.accident_id.int,
+        str(data.accident_id),
         data.enterprise_id,
         round_of(turn.unit, data),
         data.occurred_at,
@@ -90,7 +89,7 @@ def state_hazard(turn: Turn, old: Accident | None, new: Accident | None) -> None
 
 def _move(turn: Turn, cause: Cause, of: Accident, before: Standing | None, after: Standing | None, reason: str) -> None:
     kind = f"accident.{of.grade}"
-    about = Subject(kind, text_of(of.id), turn.unit.id, of.enterprise_id, of.round_id, drill=of.drill)
+    about = Subject(kind, of.id, turn.unit.id, of.enterprise_id, of.round_id, drill=of.drill)
     events, episode = moved(cause, about, of.raised.get(of.grade, 0), before, after, reason)
     of.raised[of.grade] = episode
     turn.pending.events += events
@@ -99,7 +98,7 @@ def _move(turn: Turn, cause: Cause, of: Accident, before: Standing | None, after
 def standing(accident: Accident) -> Standing:
     """What is stated of an accident."""
     facts = {
-        "accident_id": text_of(accident.id),
+        "accident_id": accident.id,
         "grade": accident.grade,
         "deaths": accident.deaths,
         "missing": accident.missing,

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from services.scoring.rules import assessed_unit, tally
 from services.scoring.rules.calendar import day_of, midnight
-from services.scoring.rules.hazards import Standing, Subject, cleared, stated
+from services.scoring.rules.hazards import RAISED, UPDATED, Standing, Subject, cleared, stated
 from services.scoring.rules.output import Cause
 from services.scoring.rules.rulebook import COLOURS
 from services.scoring.rules.state import Enterprise, Round, Unit, UnitHazard
 from services.scoring.rules.tally import AT, Totals
 from services.scoring.rules.unit_index import NOTHING, Figures, Verdict, verdict
 from shared.events.base import Stage
-from shared.events.hazards import HazardRaised, HazardUpdated
 
 if TYPE_CHECKING:
     from services.scoring.rules.turn import Pending
@@ -178,7 +177,7 @@ def colour_hazard(totals: Totals) -> tuple[str, Standing] | None:
         "colour": COLOURS[found.colour].value,
         "colour_without_vetoes": COLOURS[found.base].value if found.base >= 0 else None,
         "vetoes": list(found.vetoes),
-        "index": found.index,
+        "index": found.value,
     }
     return kind, Standing(kind, facts)
 
@@ -196,9 +195,9 @@ def settle_hazard(unit: Unit, totals: Totals, cause: Cause, pending: "Pending") 
     about = Subject(kind, unit.id, unit.id, round_id=unit.current)
     if unit.hazard is None:
         unit.raised[kind] = unit.raised.get(kind, 0) + 1
-        pending.events.append(stated(HazardRaised, cause, about, unit.raised[kind], standing))
+        pending.events.append(stated(RAISED, cause, about, unit.raised[kind], standing))
     elif any(standing.facts[name] != unit.hazard.facts[name] for name in standing.facts if name != "index"):
-        pending.events.append(stated(HazardUpdated, cause, about, unit.hazard.episode, standing))
+        pending.events.append(stated(UPDATED, cause, about, unit.hazard.episode, standing))
     else:
         return
     unit.hazard = UnitHazard(kind, unit.raised[kind], standing.facts)
