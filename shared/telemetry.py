@@ -26,7 +26,7 @@ _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]*(?=@)")
 
 def log(name: str) -> Any:
     """A structlog logger; `name` says which part speaks."""
-    return structlog.get_logger(part=name)
+    return structlog.get_logger(name)
 
 
 def configure_logging(service: str, settings: Settings) -> None:
