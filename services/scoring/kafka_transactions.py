@@ -14,6 +14,8 @@ from shared.bus import Record
 logger = logging.getLogger("keycounty.scoring")
 BATCH_BYTES = 262_144
 CLOSE_S = 3.0
+# A transaction's steps meet "concurrent transactions" for milliseconds only.
+RETRY_MS = 20
 
 
 class KafkaTransactions:
@@ -24,12 +26,11 @@ class KafkaTransactions:
         self._options = options
         self._place = TopicPartition(options.source, partition)
         self._producer = AIOKafkaProducer(
-            **options.connection,
+            **{**options.connection, "retry_backoff_ms": RETRY_MS},
             transactional_id=f"{options.group_id}-{partition}",
             transaction_timeout_ms=int(options.transaction_s * 1000),
             max_batch_size=BATCH_BYTES,
             request_timeout_ms=30_000,
-            retry_backoff_ms=20,
         )
 
     async def start(self) -> None:

@@ -62,7 +62,7 @@ class Pages:
         self._lag.clear()
         for partition, lag in self._scorer.lag().items():
             self._lag.labels(str(partition)).set(lag)
-        return web.bytes(self._metrics.render(), content_type=TEXT)
+        return web.bytes(self._metrics.render(), headers={"content-type": TEXT})
 
     async def openapi(self, web: Any, _request: Any) -> Any:
         return web.bytes(json.dumps(description()).encode(), content_type="application/json")

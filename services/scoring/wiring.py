@@ -1,12 +1,16 @@
 """The only place where scoring's parts are put together: called by __main__, and by `keycounty replay`."""
 
+import shutil
+import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from services.scoring.kafka_broker import KafkaBroker
 from services.scoring.kafka_options import KafkaOptions
 from services.scoring.pages import Pages
+from services.scoring.replaying import Replaying
 from services.scoring.rules.fold import PartitionFold
 from services.scoring.settings import ScoringSettings
 from services.scoring.shell import Shell, end
@@ -14,7 +18,7 @@ from services.scoring.stream import Pace, Scorer
 from shared.clock import clock
 from shared.health import Health
 from shared.kafka_options import connection
-from shared.rulesets import load
+from shared.rulesets import RuleSets, load
 from shared.telemetry import Metrics, configure_logging, configure_tracing
 
 
@@ -28,6 +32,19 @@ def build(settings: ScoringSettings) -> Shell:
     health.add("partitions", _prepared(scorer))
     pages = Pages(scorer, health, Metrics(), settings.scoring_stalled_s)
     return Shell(settings, scorer, pages.add_to)
+
+
+def replaying(settings: ScoringSettings, draft: Path | None) -> Replaying:
+    """A replay with the rule sets at hand, and beside it (`draft`: a rule file) one with the draft in their place."""
+    with_draft = partial(PartitionFold, _with(draft), rehearse=True) if draft else None
+    new_fold = partial(PartitionFold, load(settings.rulesets_dir))
+    return Replaying(options(settings), settings.topic_partitions, new_fold, with_draft)
+
+
+def _with(draft: Path) -> RuleSets:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(draft, folder)
+        return load(Path(folder))
 
 
 def options(settings: ScoringSettings) -> KafkaOptions:
