@@ -1,7 +1,7 @@
 """The JSON routes under /v1. Scope is asked of `shared.http.auth` before anything is read."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse
 from services.reporting.changes import Change, ChangeFeed
 from services.reporting.documents import Document
 from services.reporting.freezing import Evaluations, Freezer, Frozen
+from services.reporting.generations import Generations, State
 from services.reporting.queries import Reads, explain_answer, risk_answer
 from shared.events.base import RoundId
 from shared.http.auth import Access, Authenticator, Current
@@ -31,6 +32,8 @@ class Parts:
     evaluations: Evaluations
     freezer: Freezer
     feed: ChangeFeed
+    generations: Generations
+    rebuild: Callable[[], Awaitable[State]]
 
 
 class EvaluationAsked(BaseModel):
@@ -49,7 +52,7 @@ def routes(parts: Parts) -> list[APIRouter]:
         _enterprises(parts.reads),
         _rounds(parts.reads),
         _evaluations(parts),
-        _operations(parts.reads),
+        _operations(parts),
         _stream(parts.feed),
     ]
 
@@ -225,13 +228,24 @@ async def readable(evaluations: Evaluations, access: Access, evaluation_id: str)
     return found
 
 
-def _operations(reads: Reads) -> APIRouter:
+def _operations(parts: Parts) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["operations"])
 
     @router.get("/completeness")
     async def completeness(access: Current) -> dict[str, Any]:
         access.require_role(Action.READ_COMPLETENESS)
-        return await reads.completeness()
+        return await parts.reads.completeness()
+
+    @router.get("/rebuilds")
+    async def state(access: Current) -> dict[str, Any]:
+        access.require_role(Action.OPERATE)
+        return asdict(await parts.generations.state())
+
+    @router.post("/rebuilds", status_code=202)
+    async def rebuild(access: Current) -> dict[str, Any]:
+        """Builds the read models anew from the log, beside the live ones; they are switched at once when caught up."""
+        access.require_role(Action.OPERATE)
+        return asdict(await parts.rebuild())
 
     return router
 

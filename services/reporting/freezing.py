@@ -12,13 +12,9 @@ import rfc8785
 
 from services.reporting.documents import Document, ReadModels, stamp
 from services.reporting.facts import Facts, Moved
-from services.reporting.rules.evaluation import (
-    NationalEvaluation,
-    UnitEvaluation,
-    UnitFacts,
-    evaluate_nation,
-    evaluate_unit,
-)
+from services.reporting.rules.evaluation import UnitEvaluation, UnitFacts, evaluate_unit
+from services.reporting.rules.nation import NationalEvaluation, evaluate_nation
+from services.reporting.rules.suggestions import Suggestion
 from shared.errors import Unavailable
 from shared.events.base import Value, name_id
 from shared.events.inspections import ImportantPeriod
@@ -72,6 +68,7 @@ class Freezer:
     evaluations: Evaluations
     registry: Registry
     rule_sets: RuleSets
+    suggestions: Mapping[str, Suggestion]
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     patience_s: float = PATIENCE_S
@@ -125,7 +122,7 @@ class Freezer:
 
     def _evaluate(self, facts: UnitFacts) -> UnitEvaluation:
         ref = next(ref for ref in facts.unit.rule_sets if ref.id == "unit-index")
-        return evaluate_unit(facts, self.rule_sets.get(ref.id, ref.version).of(UnitIndex).short_board)
+        return evaluate_unit(facts, self.rule_sets.get(ref.id, ref.version).of(UnitIndex).short_board, self.suggestions)
 
     async def _seen_of(self, topic: str) -> Cut:
         """What this service has seen of a topic: next offset per partition."""

@@ -1,7 +1,7 @@
 """Builds the reporting service: the only place that constructs its adapters."""
 
 import asyncio
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,12 +10,13 @@ from fastapi import FastAPI
 from services.reporting.api import Parts, routes
 from services.reporting.changes import ChangeFeed
 from services.reporting.freezing import Freezer
-from services.reporting.generations import Live
+from services.reporting.generations import Live, Projector, rebuild
 from services.reporting.handlers import on_events
 from services.reporting.pages.routes import page_routes
 from services.reporting.queries import Reads
 from services.reporting.settings import ReportingSettings
-from services.reporting.stores.mongo import MongoEvaluations, MongoReadModels
+from services.reporting.stores.mongo import MongoEvaluations, MongoGenerations, MongoReadModels
+from services.reporting.suggestions import load_suggestions
 from shared import mongo
 from shared.clock import clock
 from shared.consume import Consuming
@@ -87,20 +88,24 @@ def build(settings: ReportingSettings) -> ReportingService:
     configure_logging("reporting", settings)
     metrics, health, now = Metrics(), Health(), clock(settings)
     database = mongo.connect(settings, "reporting")
-    generation = MongoReadModels(database, 1)
-    live, evaluations = Live(generation), MongoEvaluations(database)
+    models_of = lru_cache(partial(MongoReadModels, database))
+    live, evaluations, generations = Live(models_of(1)), MongoEvaluations(database), MongoGenerations(database)
+    projector = Projector(
+        generations, live, models_of, lambda number: Projection(settings, models_of(number), metrics, health)
+    )
     registry = Registry()
     registry_feed = RegistryFeed(KafkaConsumer(settings, ["registry.v1"], None), registry)
     changes = ChangeFeed(live)
-    freezer = Freezer(live, evaluations, registry, load(settings.rulesets_dir), now)
-    parts = Parts(Reads(live, registry), evaluations, freezer, changes)
+    freezer = Freezer(live, evaluations, registry, load(settings.rulesets_dir), load_suggestions(), now)
+    parts = Parts(
+        Reads(live, registry), evaluations, freezer, changes, generations, partial(rebuild, generations, models_of)
+    )
     auth = Authenticator(registry, settings.admin_key_sha256, settings.session_secret_file.read_bytes(), now)
     health.add("store", mongo.check(database))
     health.add("registry", registry_feed.check)
-    projection = Projection(settings, generation, metrics, health)
     pages = Pages(PACKAGE, settings, now)
     routers = [*routes(parts), page_routes(parts, pages, ZoneInfo(settings.timezone))]
     title = "Key County: reporting"
     app = create_app(service="reporting", title=title, health=health, metrics=metrics, auth=auth, routers=routers)
     pages.install(app)
-    return ReportingService(app, settings, [projection, registry_feed, changes])
+    return ReportingService(app, settings, [projector, registry_feed, changes])

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.reporting.documents import Document, Where, Write
 from services.reporting.freezing import Frozen
+from services.reporting.generations import State
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "$in": lambda value, wanted: value in wanted,
@@ -57,6 +58,10 @@ class MemoryReadModels:
             )
         return [_only(deepcopy(document), fields) for document in (found[:limit] if limit else found)]
 
+    async def drop(self) -> None:
+        """Removes everything."""
+        self.collections.clear()
+
     async def sums(self, collection: str, field: str, by: str) -> dict[str, int]:
         found: dict[str, int] = defaultdict(int)
         for document in self.collections[collection].values():
@@ -102,6 +107,22 @@ def _only(document: Document, fields: Sequence[str]) -> Document:
         if leaf in source:
             target[leaf] = source[leaf]
     return found
+
+
+class MemoryGenerations:
+    """Implements `Generations`."""
+
+    def __init__(self) -> None:
+        self._state = State()
+
+    async def state(self) -> State:
+        return self._state
+
+    async def change(self, old: State, new: State) -> bool:
+        if self._state != old:
+            return False
+        self._state = new
+        return True
 
 
 class MemoryEvaluations:

@@ -1,10 +1,12 @@
 """Read models and evaluations in MongoDB; a generation of read models is a set of collections with their own prefix."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from services.reporting.documents import INDEXES, Document, Where, Write
 from services.reporting.freezing import Frozen
+from services.reporting.generations import State
 from shared.mongo import ASCENDING, DESCENDING, BulkWriteError, Collection, Database, DuplicateKeyError, ReplaceOne
 
 BULK = 500
@@ -88,6 +90,27 @@ def _replacement(write: Write) -> Any:
 
 def _direction(field: str) -> tuple[str, int]:
     return (field[1:], DESCENDING) if field.startswith("-") else (field, ASCENDING)
+
+
+class MongoGenerations:
+    """Implements `Generations` in one document."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.collection("generations")
+
+    async def state(self) -> State:
+        found = await self._collection.find_one({"_id": "read_models"})
+        return State(found["live"], found["building"], found["last"]) if found else State()
+
+    async def change(self, old: State, new: State) -> bool:
+        found = {"_id": "read_models", **asdict(old)}
+        try:
+            done = await self._collection.replace_one(
+                found, {"_id": "read_models", **asdict(new)}, upsert=old == State()
+            )
+        except DuplicateKeyError:
+            return False
+        return bool(done.matched_count or done.upserted_id)
 
 
 class MongoEvaluations:

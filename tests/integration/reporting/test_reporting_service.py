@@ -101,7 +101,7 @@ async def test_a_round_of_events_becomes_answers_pages_and_a_frozen_evaluation(
 
         async def complete() -> bool:
             answer = await admin.get("/v1/completeness")
-            return answer.status_code == 200 and answer.json()["projected"] == sent
+            return answer.status_code == 200 and (answer.json()["projected"], answer.json()["missing"]) == (sent, 0)
 
         await until(complete, "all submissions to be projected", timeout_s=60)
         found = (await admin.get("/v1/completeness")).json()

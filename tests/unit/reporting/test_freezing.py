@@ -8,6 +8,7 @@ import pytest
 from services.reporting.freezing import Freezer, genuine
 from services.reporting.handlers import on_events
 from services.reporting.stores.memory import MemoryEvaluations, MemoryReadModels
+from services.reporting.suggestions import load_suggestions
 from shared.errors import Unavailable
 from shared.events import alerts
 from shared.events.base import Stage
@@ -45,7 +46,9 @@ class Waiting:
 
 def freezer(models: MemoryReadModels, waiting: Waiting) -> Freezer:
     waiting.models = models
-    return Freezer(models, MemoryEvaluations(), Registry(), RULES, lambda: NOON, waiting, patience_s=1.0)
+    return Freezer(
+        models, MemoryEvaluations(), Registry(), RULES, load_suggestions(), lambda: NOON, waiting, patience_s=1.0
+    )
 
 
 async def county() -> MemoryReadModels:
@@ -79,6 +82,7 @@ async def test_an_evaluation_holds_what_was_known_at_its_cut_off() -> None:
     assert content["agreement"]["estimate"]["both"] == 1
     assert content["alert_response"]["median_minutes"] == 30
     assert content["guidance_records"][0]["people"] == 40
+    assert ("mhd-2017-121/5", 1) in {(row["about"], row["count"]) for row in content["suggestions"]}
     assert content["guidance_class"]["suggested"] == "comprehensive"
     assert {row["id"]: row["behind"] for row in content["rates"]}["re_examination"] == [
         {"enterprise_id": ENTERPRISE, "lacking": []}
