@@ -43,7 +43,9 @@ class World:
     keys: dict[str, str] = field(default_factory=lambda: {"admin": ADMIN})
     posted: int = 0
 
-    async def call(self, method: str, path: str, who: str | None = "admin", body: Any = None, **headers: str) -> httpx.Response:
+    async def call(
+        self, method: str, path: str, who: str | None = "admin", body: Any = None, **headers: str
+    ) -> httpx.Response:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if who is not None:
             sent["authorization"] = f"Bearer {self.keys[who]}"
@@ -72,9 +74,13 @@ class World:
         for unit in (LINZI, FANGSHAN):
             authority = {"name": {"zh": unit}, "tier": "county", "parent": "national"}
             await self.put("authorities", f"county-{unit}", authority)
-            await self.put("units", unit, {"name": {"zh": unit, "en": unit}, "kind": "district", "authority": f"county-{unit}"})
+            await self.put(
+                "units", unit, {"name": {"zh": unit, "en": unit}, "kind": "district", "authority": f"county-{unit}"}
+            )
         for code, unit in ((E1, LINZI), (E2, LINZI), (E3, LINZI), (FOREIGN, FANGSHAN)):
-            await self.put("enterprises", code, {"name": {"zh": f"样本 {code}"}, "unit_id": unit, "category": "production"})
+            await self.put(
+                "enterprises", code, {"name": {"zh": f"样本 {code}"}, "unit_id": unit, "category": "production"}
+            )
         await self.put("parks", "park-1", {"name": "样本园区", "unit_id": LINZI})
         await self.put("teams", "team-1", {"name": "样本专家组", "units": [LINZI], "members": []})
         await self.put("rounds", "2023-1", round_body())
@@ -148,5 +154,3 @@ def hazard_unit(enterprise: str = E1, **changes: Any) -> dict[str, Any]:
         "declared_on": "2023-02-01",
         "drill": False,
     } | changes
-
-

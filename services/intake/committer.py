@@ -194,6 +194,7 @@ def place(draft: Draft, head: Head, keys: receipts.SigningKeys) -> Submission:
         findings=becoming.findings,
         gives=becoming.gives,
         takes=becoming.takes,
+        mentions=becoming.mentions,
         answer=becoming.answer,
         correlation_id=draft.correlation_id,
         traceparent=draft.traceparent,

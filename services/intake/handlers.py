@@ -82,11 +82,12 @@ class Answer:
         }
 
 
-def faults_of(intake: Intake, body: bodies.Submission, sender: Sender, *, in_scope: bool) -> list[Fault]:
+async def faults_of(intake: Intake, body: bodies.Submission, sender: Sender, *, in_scope: bool) -> list[Fault]:
     """Everything wrong with a body that could be read. Out of scope only what the body shows by itself."""
     found = check(body, intake.rules)
     if in_scope:
         found += stands_against(body, intake.book.registry, _circumstances(intake, sender))
+        found += await _missing_evidence(intake, body)
     return list({(each.pointer, each.code, str(sorted(each.values.items()))): each for each in found}.values())
 
 
@@ -98,11 +99,10 @@ async def submit(
     A repeat gets its first answer even when, by now, something would stand against it.
     """
     id = submission_id(sender.principal, posted.key)
-    missing = await _missing_evidence(intake, posted.body)
-    if faults or missing:
+    if faults:
         before = await intake.submissions.get(id)
         if before is None:
-            raise Faulty([*faults, *missing])
+            raise Faulty(faults)
         committed = _repeated(before, posted)
     else:
         committed = await intake.committer.commit(draft(intake, id, posted, sender))
@@ -117,7 +117,7 @@ async def rehearse(intake: Intake, posted: Posted, sender: Sender, faults: Seque
     if before is not None:
         _repeated(before, posted)
         return
-    found = [*faults, *await _missing_evidence(intake, posted.body)]
+    found = list(faults)
     if not found:
         made = draft(intake, id, posted, sender)
         heads = await intake.submissions.heads([made.becoming.subject])

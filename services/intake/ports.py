@@ -27,6 +27,7 @@ class Wanted:
     enterprise_id: str | None = None
     unit_id: str | None = None
     kind: str | None = None
+    evidence: str | None = None
     before: tuple[str, str] | None = None
 
 

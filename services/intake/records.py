@@ -67,6 +67,7 @@ class Submission:
     findings: tuple[FindingRef, ...] = ()
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
     answer: Mapping[str, Any] = field(default_factory=dict)
     correlation_id: str | None = None
     traceparent: str | None = None

@@ -166,6 +166,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Files
     "not_readable": ("The file cannot be read: {error}", "文件无法读取：{error}"),
     "unknown_column": ("The column {column} is not known.", "未知的列：{column}。"),
+    "cell_not_valid": ("{value} is not valid in the column {column}.", "“{value}”不能用于“{column}”列。"),
+    "formula": ("A formula is not taken; write the value.", "不接受公式，请填写数值或文字。"),
+    "too_many_rows": ("The file has more than {limit} rows.", "文件超过 {limit} 行。"),
+    "unpacks_too_large": (
+        "The file unpacks to far more than it may ({limit} MiB).",
+        "文件解压后过大（上限 {limit} MiB）。",
+    ),
+    "macros": (
+        "Files with macros or links to other files are not taken ({name}).",
+        "不接受含宏或外部链接的文件（{name}）。",
+    ),
+    "line_too_long": ("The line has more than {limit} bytes.", "该行超过 {limit} 字节。"),
+    "out_of_scope": ("This is not in your scope.", "不在您的权限范围内。"),
+    "store_unavailable": ("The store is away; send the rest again.", "存储暂不可用，请稍后重发其余部分。"),
     "missing_column": ("The column {column} is missing.", "缺少列：{column}。"),
 }
 

@@ -8,6 +8,10 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.intake.announcer import Announcer, Counter
+from services.intake.api import audit as audit_routes
+from services.intake.api import batches as batch_routes
+from services.intake.api import checklists as checklist_routes
+from services.intake.api import evidence as evidence_routes
 from services.intake.api import keys as key_routes
 from services.intake.api import receipts as receipt_routes
 from services.intake.api import registry as registry_routes
@@ -16,6 +20,7 @@ from services.intake.book import Book
 from services.intake.committer import Committer
 from services.intake.handlers import Intake
 from services.intake.leases import Leases
+from services.intake.limiting import RateLimit
 from services.intake.outbox import Outbox
 from services.intake.ports import EvidenceStore, LeaseStore, RegistryStore, SubmissionStore
 from services.intake.sealing import sealer
@@ -168,11 +173,16 @@ def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
         metrics=metrics,
         auth=auth,
         routers=[
+            batch_routes.router(intake),
             submission_routes.router(intake),
+            checklist_routes.router(adapters.rules),
+            evidence_routes.router(intake),
+            audit_routes.router(adapters.changes),
             registry_routes.router(book, adapters.now, sealer(adapters.contact_key)),
             key_routes.router(book, adapters.now, adapters.random_bytes),
             receipt_routes.router(adapters.submissions, adapters.keys),
         ],
         large=("/v1/inspections/batch", "/v1/hazard-units/batch", "/v1/rectifications/batch", "/v1/evidence"),
     )
+    app.state.rate_limit = RateLimit(settings.requests_per_minute)
     return Assembled(app, intake, book, leases, outbox, announcer, counter, health, metrics)

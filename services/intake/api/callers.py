@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 
 from services.intake.handlers import Sender
+from services.intake.limiting import RateLimit
 from services.intake.rules.faults import Faulty
 from services.intake.rules.standing import By
 from services.intake.texts import field_errors
@@ -20,7 +21,13 @@ KEY_LIMIT = 255
 
 async def _current(request: Request) -> Access:
     # FastAPI runs a plain function in a thread: for this look-up in memory that costs more than the look-up.
-    return current_access(request)
+    access = current_access(request)
+    limit: RateLimit = request.app.state.rate_limit
+    if (wait_s := limit.retry_after_s(access.principal.key_id)) is not None:
+        raise Problem(
+            429, "too_many_requests", "This key has made too many requests.", headers={"Retry-After": str(wait_s)}
+        )
+    return access
 
 
 async def _language(request: Request) -> Language:

@@ -117,7 +117,7 @@ async def _take(
     enterprise_id = getattr(body, "enterprise_id", None)
     allowed = in_scope(access, action, body.unit_id, enterprise_id)
     sender = sender_of(access, request)
-    faults = faults_of(intake, body, sender, in_scope=allowed)
+    faults = await faults_of(intake, body, sender, in_scope=allowed)
     if not allowed:
         if faults:
             raise Faulty(faults)
@@ -227,7 +227,7 @@ def _add_reads(found: APIRouter, intake: Intake) -> None:
         units = access.units(Action.READ_SUBMISSIONS)
         before = decode_cursor(cursor) if cursor else None
         position = (str(before["at"]), str(before["id"])) if before and {"at", "id"} <= before.keys() else None
-        wanted = Wanted(units, access.enterprises(), enterprise_id, unit_id, kind or None, position)
+        wanted = Wanted(units, access.enterprises(), enterprise_id, unit_id, kind or None, before=position)
         listed = await intake.submissions.listed(wanted, limit + 1)
         last = listed[limit - 1] if len(listed) > limit else None
         following = None if last is None else {"at": last.accepted_at.isoformat(), "id": str(last.id)}

@@ -61,6 +61,7 @@ class Becoming:
     findings: tuple[FindingRef, ...] = ()
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
     answer: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -98,6 +99,10 @@ def _place(body: Any, sent: Sent) -> dict[str, Any]:
         "submitted_by": sent.submitted_by,
         "drill": body.drill,
     }
+
+
+def _mention(evidence: str) -> str:
+    return f"evidence|{evidence.removeprefix('sha256:')}"
 
 
 def _mode(body: Any) -> str:
@@ -140,6 +145,7 @@ def _inspection(body: bodies.Inspection, sent: Sent, rules: RuleSets) -> Becomin
         reason_needed=True,
         findings=found,
         gives=tuple(f"finding|{finding.finding_id}|{_mode(body)}" for finding in found),
+        mentions=tuple(_mention(id) for result in body.results for id in result.evidence or ()),
     )
 
 
@@ -232,7 +238,15 @@ def _rectification(body: bodies.Rectification, sent: Sent, _: RuleSets) -> Becom
         by=sent.by,
     )
     needs = (("/finding_id", "unknown_finding", f"finding|{body.finding_id}|{_mode(body)}"),)
-    return Becoming("rectification", body.enterprise_id, body.unit_id, body.enterprise_id, data, needs=needs)
+    return Becoming(
+        "rectification",
+        body.enterprise_id,
+        body.unit_id,
+        body.enterprise_id,
+        data,
+        needs=needs,
+        mentions=tuple(_mention(id) for id in body.evidence or ()),
+    )
 
 
 def _accident(body: bodies.Accident, sent: Sent, _: RuleSets) -> Becoming:

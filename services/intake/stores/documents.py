@@ -48,6 +48,8 @@ def of_submission(found: Submission) -> Document:
         "traceparent": found.traceparent,
         "origin": None if found.origin is None else {"file_sha256": found.origin.file_sha256, "row": found.origin.row},
     }
+    if found.mentions:
+        document["mentions"] = list(found.mentions)
     if not found.published:
         document["pending"] = True
     return document
@@ -81,6 +83,7 @@ def to_submission(document: Mapping[str, Any]) -> Submission:
         ),
         gives=tuple(document["gives"]),
         takes=tuple(document["takes"]),
+        mentions=tuple(document.get("mentions", ())),
         answer=document["answer"],
         correlation_id=document["correlation_id"],
         traceparent=document["traceparent"],

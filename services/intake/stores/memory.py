@@ -119,6 +119,7 @@ def _fits(submission: Submission, wanted: Wanted) -> bool:
         and (wanted.enterprise_id is None or submission.enterprise_id == wanted.enterprise_id)
         and (wanted.unit_id is None or submission.unit_id == wanted.unit_id)
         and (wanted.kind is None or submission.kind == wanted.kind)
+        and (wanted.evidence is None or f"evidence|{wanted.evidence}" in submission.mentions)
         and (wanted.before is None or _position(submission) < wanted.before)
     )
 

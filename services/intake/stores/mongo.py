@@ -17,6 +17,7 @@ INDEXES: Mapping[str, Sequence[tuple[list[tuple[str, int]], dict[str, Any]]]] = 
         ([("subject", 1), ("seq", 1)], {"unique": True, "name": "sequence"}),
         ([("accepted_at", 1), ("seq", 1)], {"partialFilterExpression": {"pending": True}, "name": "outbox"}),
         ([("unit_id", 1), ("accepted_at", -1)], {"name": "by_unit"}),
+        ([("mentions", 1)], {"sparse": True, "name": "by_mention"}),
     ),
 }
 
@@ -128,7 +129,12 @@ def _stopped(error: BulkWriteError) -> Added:
 def _query(wanted: Wanted) -> dict[str, Any]:
     clauses: list[dict[str, Any]] = [
         {name: value}
-        for name, value in (("unit_id", wanted.unit_id), ("enterprise_id", wanted.enterprise_id), ("kind", wanted.kind))
+        for name, value in (
+            ("unit_id", wanted.unit_id),
+            ("enterprise_id", wanted.enterprise_id),
+            ("kind", wanted.kind),
+            ("mentions", None if wanted.evidence is None else f"evidence|{wanted.evidence}"),
+        )
         if value is not None
     ]
     clauses += [

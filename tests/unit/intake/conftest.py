@@ -48,8 +48,11 @@ def intake_settings(tmp_path: Path) -> Iterator[IntakeSettings]:
 async def bare_world(intake_settings: IntakeSettings, rules: rulesets.RuleSets) -> AsyncIterator[World]:
     time, faults, bus = Time(), Faults(), MemoryBus()
     started = asyncio.get_running_loop().time()
-    lease_clock = lambda: datetime(2023, 1, 1, tzinfo=UTC) + timedelta(  # noqa: E731
-        seconds=asyncio.get_running_loop().time() - started
+    lease_clock = lambda: (
+        datetime(2023, 1, 1, tzinfo=UTC)
+        + timedelta(  # noqa: E731
+            seconds=asyncio.get_running_loop().time() - started
+        )
     )
     adapters = Adapters(
         submissions=MemorySubmissionStore(faults),

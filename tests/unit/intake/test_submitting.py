@@ -63,7 +63,9 @@ async def test_a_second_submission_needs_a_reason_and_supersedes_the_first(world
 
 async def test_every_error_comes_at_once_with_pointer_code_and_text(world: World) -> None:
     wrong = inspection(E1, checklist="mhd-2017-121", stage="re_examination")
-    wrong["results"] = [each for each in wrong["results"] if each["item"] != "7"] + [{"item": "99", "outcome": "conform"}]
+    wrong["results"] = [each for each in wrong["results"] if each["item"] != "7"] + [
+        {"item": "99", "outcome": "conform"}
+    ]
     wrong["results"][0] = {"item": "1", "outcome": "finding", "grade": "ordinary", "due_on": "2023-01-01"}
     wrong["grading"]["deductions"]["77.7"] = 3
     answer = await world.submit("/v1/inspections", E1, wrong, accept_language="en")
@@ -85,7 +87,10 @@ async def test_every_error_comes_at_once_with_pointer_code_and_text(world: World
 async def test_what_stands_against_a_body_is_named(world: World) -> None:
     assert codes(await world.submit("/v1/inspections", E3, inspection(E3))) == {"not_enrolled"}
     assert codes(await world.submit("/v1/inspections", E1, inspection(round_id="2023-2"))) == {"unknown_round"}
-    assert codes(await world.submit("/v1/inspections", E1, inspection(unit_id="fangshan"))) == {"unit_mismatch", "not_enrolled"}
+    assert codes(await world.submit("/v1/inspections", E1, inspection(unit_id="fangshan"))) == {
+        "unit_mismatch",
+        "not_enrolled",
+    }
     assert codes(await world.submit("/v1/inspections", E1, inspection(inspected_on="2023-03-01"))) == {"in_future"}
     assert codes(await world.submit("/v1/inspections", E1, inspection(E1[:-1] + "?"))) >= {"uscc_characters"}
     world.time.now = world.time.now.replace(month=1)
@@ -101,11 +106,20 @@ async def test_what_stands_against_a_body_is_named(world: World) -> None:
 async def test_out_of_scope_reads_404_and_a_malformed_body_422_before_it(world: World) -> None:
     assert (await world.submit("/v1/inspections", E1, inspection(E2))).status_code == 404
     assert (await world.submit("/v1/inspections", E1, inspection(E2, results=[]))).status_code == 422
-    assert (await world.submit("/v1/inspections", "county", inspection(FOREIGN, stage="re_examination"))).status_code == 404
+    assert (
+        await world.submit("/v1/inspections", "county", inspection(FOREIGN, stage="re_examination"))
+    ).status_code == 404
     assert (await world.submit("/v1/inspections", "viewer", inspection())).status_code == 403
     assert (await world.call("POST", "/v1/inspections", None, inspection())).status_code == 401
     taken = (await world.submit("/v1/inspections", E1, inspection())).json()["submission_id"]
-    for who, status in (("county", 200), (E1, 200), (E2, 404), ("other-county", 404), ("national", 200), ("viewer", 403)):
+    for who, status in (
+        ("county", 200),
+        (E1, 200),
+        (E2, 404),
+        ("other-county", 404),
+        ("national", 200),
+        ("viewer", 403),
+    ):
         assert (await world.call("GET", f"/v1/inspections/{taken}", who)).status_code == status, who
 
 
@@ -130,13 +144,17 @@ async def test_the_worked_figures_of_hazard_units(world: World) -> None:
     assert (await world.ok("POST", "/v1/hazard-units/assess", E1, chlorine))["r"] == 400
     small = {"exposed_population": 100, "substances": [{"seq": 12, "quantity_t": 1}]}
     assert (await world.ok("POST", "/v1/hazard-units/assess", E1, small))["level"] is None
-    nothing = await world.call("POST", "/v1/hazard-units/assess", E1, {"exposed_population": 1, "substances": [{"name": "x", "quantity_t": 1}]})
+    nothing = await world.call(
+        "POST", "/v1/hazard-units/assess", E1, {"exposed_population": 1, "substances": [{"name": "x", "quantity_t": 1}]}
+    )
     assert codes(nothing) == {"seq_or_class_required"}
 
 
 async def test_a_broker_that_is_away_does_not_stop_intake(world: World) -> None:
     world.bus.away = True
-    answers = [(await world.submit("/v1/hazard-units", E1, hazard_unit(hazard_unit_id=f"HU-{n}"))).json() for n in range(3)]
+    answers = [
+        (await world.submit("/v1/hazard-units", E1, hazard_unit(hazard_unit_id=f"HU-{n}"))).json() for n in range(3)
+    ]
     assert [answer["status"] for answer in answers] == ["queued"] * 3
     world.bus.away = False
     await world.until_published()

@@ -1,0 +1,151 @@
+"""Files of many submissions: a result per line, templates that round-trip, hostile files, repeats that change nothing."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import openpyxl
+import pytest
+
+from tests.intake_world import E1, E2, FOREIGN, LINZI, World, hazard_unit, inspection
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+async def send(world: World, who: str, content: bytes, content_type: str, path: str = "/v1/inspections/batch") -> list[Any]:
+    answer = await world.call("POST", path, who, content, content_type=content_type)
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def lines(*bodies: Any) -> bytes:
+    return b"".join(json.dumps(body).encode() + b"\n" for body in bodies)
+
+
+async def test_good_lines_are_taken_and_bad_ones_named(world: World) -> None:
+    content = lines(inspection(), {"round_id": 1}) + b"\nnot json\n" + lines(inspection(E2), inspection(findings=["5"]))
+    told = await send(world, E1, content, "application/x-ndjson")
+    assert [(each["line"], each["status"]) for each in told] == [
+        (1, "published"),
+        (2, "rejected"),
+        (4, "rejected"),
+        (5, "rejected"),
+        (6, "rejected"),
+    ]
+    assert "/stage" in {error["pointer"] for error in told[1]["errors"]}
+    assert told[2]["errors"][0]["code"] == "json_invalid"
+    assert told[3]["errors"][0]["code"] == "out_of_scope"
+    assert told[4]["errors"][0]["code"] == "supersedes_reason_required"
+
+
+async def test_sending_a_file_again_changes_nothing(world: World) -> None:
+    content = lines(*(hazard_unit(hazard_unit_id=f"HU-{number}") for number in range(250)))
+    first = await send(world, E1, content, "application/x-ndjson", "/v1/hazard-units/batch")
+    second = await send(world, E1, content, "application/x-ndjson", "/v1/hazard-units/batch")
+    assert [each["submission_id"] for each in first] == [each["submission_id"] for each in second]
+    assert [each["seq"] for each in first] == list(range(1, 251))
+    await world.until_published()
+    assert [event.data.seq for event in world.inspections() if event.subject == E1] == list(range(1, 251))
+
+
+async def test_the_template_round_trips(world: World) -> None:
+    shared = f"round_id=2023-1&unit_id={LINZI}&enterprise_id={E1}"
+    answer = await world.call("GET", f"/v1/checklists/mhd-2017-121/template.xlsx?{shared}", E1)
+    again = await world.call("GET", f"/v1/checklists/mhd-2017-121/template.xlsx?{shared}", E1)
+    assert answer.content == again.content
+    book = openpyxl.load_workbook(io.BytesIO(answer.content))
+    sheet = book.worksheets[0]
+    headers = {str(cell.value).rstrip("*"): cell.column for cell in sheet[1]}
+    for row in range(2, sheet.max_row + 1):
+        sheet.cell(row, headers["阶段"]).value = "企业自查"
+        sheet.cell(row, headers["检查日期"]).value = "2023-02-18"
+        sheet.cell(row, headers["结果"]).value = "隐患" if row == 6 else "符合"
+    sheet.cell(2, headers["扣分"]).value = "1.1=4; 4.1=2.5"
+    filled = io.BytesIO()
+    book.save(filled)
+    told = await send(world, E1, filled.getvalue(), XLSX)
+    assert [(each["line"], each["status"]) for each in told] == [(2, "published")]
+    assert [finding["item"] for finding in told[0]["findings"]] == ["5"]
+    data = world.inspections()[-1].data
+    assert data.grading.deductions == {"1.1": 4.0, "4.1": 2.5}
+    assert {row[0].data_type for row in openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0].iter_rows()} == {"s"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+async def test_csv_in_chinese_encodings(world: World, encoding: str) -> None:
+    text = (
+        "重大危险源编号,统一社会信用代码,指导单元,单元类型,500米内人数,表1序号,设计最大量（吨）,主要负责人（姓名/职务/电话）,申报日期\r\n"
+        f"HU-9,{E1},{LINZI},储存单元,60,12,5,张三/经理/1,2023年2月1日\r\n"
+        f"HU-9,{E1},{LINZI},储存单元,60,1,5,张三/经理/1,2023年2月1日\r\n"
+        f"HU-10,{E1},{LINZI},储存单元,许多,1,5,,2023/2/1\r\n"
+    )
+    told = await send(world, E1, text.encode(encoding), "text/csv", "/v1/hazard-units/batch")
+    assert [(each["line"], each["status"]) for each in told] == [(2, "published"), (4, "rejected")]
+    assert {"cell_not_valid", "missing"} == {error["code"] for error in told[1]["errors"]}
+    await world.until_published()
+    assert len(world.inspections()[-1].data.substances) == 2
+
+
+async def test_rectifications_by_csv(world: World) -> None:
+    taken = (await world.submit("/v1/inspections", E1, inspection(findings=["5"]))).json()
+    finding = taken["findings"][0]["finding_id"]
+    text = f"enterprise_id,unit_id,finding_id,action,on\n{E1},{LINZI},{finding},完成,2023-02-19\n"
+    told = await send(world, E1, text.encode(), "text/csv", "/v1/rectifications/batch")
+    assert told[0]["status"] == "published"
+
+
+async def test_a_multipart_upload_is_a_batch_too(world: World) -> None:
+    files = {"file": ("hazard.ndjson", lines(hazard_unit()), "application/x-ndjson")}
+    headers = {"authorization": f"Bearer {world.keys[E1]}"}
+    answer = await world.http.post("/v1/hazard-units/batch", files=files, headers=headers)
+    assert json.loads(answer.text)["status"] == "published"
+
+
+def zipped(**parts: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in parts.items():
+            packed.writestr(name.replace("__", "/"), content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"PK\x03\x04 nonsense", "not_readable"),
+        (zipped(bomb=b"\0" * 200_000_000), "unpacks_too_large"),
+        (zipped(**{"xl__vbaProject.bin": b"x"}), "macros"),
+        (zipped(**{"xl__workbook.xml": b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'}), "not_readable"),
+        (zipped(**{"a.txt": b"x"}), "not_readable"),
+    ],
+)
+async def test_hostile_workbooks_are_refused(world: World, content: bytes, code: str) -> None:
+    answer = await world.call("POST", "/v1/inspections/batch", E1, content, content_type=XLSX)
+    assert answer.status_code == 422
+    assert [error["code"] for error in answer.json()["errors"]] == [code]
+
+
+async def test_a_formula_in_a_cell_is_refused(world: World) -> None:
+    header = "enterprise_id,unit_id,finding_id,action,on,reason\n"
+    text = header + f"{E1},{LINZI},00000000-0000-0000-0000-000000000000,done,2023-02-19,=HYPERLINK(1)\n"
+    told = await send(world, E1, text.encode(), "text/csv", "/v1/rectifications/batch")
+    assert "formula" in {error["code"] for error in told[0]["errors"]}
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\0\0\0", b'a,"b\nc', b"nonsense,header\n1,2\n"])
+async def test_files_that_are_no_csv_are_named_as_such(world: World, content: bytes) -> None:
+    answer = await world.call("POST", "/v1/inspections/batch", E1, content, content_type="text/csv")
+    assert answer.status_code == 422
+
+
+async def test_a_store_that_goes_away_ends_the_batch_with_a_line_that_says_so(world: World) -> None:
+    world.store_faults.down = True
+    told = await send(world, E1, lines(hazard_unit(), hazard_unit(hazard_unit_id="2")), "application/x-ndjson", "/v1/hazard-units/batch")
+    assert [each["status"] for each in told] == ["unavailable"]
+
+
+async def test_out_of_scope_lines_are_refused_one_by_one(world: World) -> None:
+    body = inspection(FOREIGN, stage="re_examination", unit_id="fangshan")
+    told = await send(world, "county", lines(body, inspection(stage="re_examination")), "application/x-ndjson")
+    assert [each["status"] for each in told] == ["rejected", "published"]
