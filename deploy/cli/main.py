@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": ("deploy.cli.demo.command:demo", "keycounty demo --units 6 --enterprises 8 --exit"),
     "topics": ("deploy.cli.topics:app", "KEYCOUNTY_KAFKA_BOOTSTRAP=127.0.0.1:9092 keycounty topics ensure"),
     "dead-letters": ("deploy.cli.dead_letters:app", "keycounty dead-letters list --run-file data/run.json"),
+    "replay": ("deploy.cli.replay:replay", "keycounty replay --rules draft.toml --run-file data/run.json"),
     "doctor": ("deploy.cli.doctor:doctor", "keycounty doctor --run-file data/run.json"),
 }
 HELP = {"help_option_names": ["-h", "--help"]}
