@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.events.base import Data, Value
+from shared.events.base import Data, LogPosition, Value
 
 Severity = Literal["extreme", "severe", "moderate", "minor"]
 Tier = Literal["county", "prefecture", "province", "national"]
@@ -31,10 +31,22 @@ class AlertSnapshot(Data):
     sent: bool = True
     promise_by: datetime | None = None
     at: datetime
+    policy_key: str | None = None
+    episode: int | None = None
+    round_id: str | None = None
+    condition: bool = False
+    audience: Literal["chain", "operators"] = "chain"
+    told: tuple[Tier, ...] = ()
+    log_position: LogPosition | None = None
 
 
 class AlertOpened(AlertSnapshot):
-    """A hazard opened an alert. `sent` false: recorded only (cause older than 24 h, or a rebuild)."""
+    """A hazard opened an alert. `sent` false: recorded only (cause older than 24 h, or a rebuild).
+
+    `skipped` are the tiers below `tier` that are absent or have no usable contact.
+    """
+
+    skipped: tuple[Tier, ...] = ()
 
 
 class AlertUpdated(AlertSnapshot):

@@ -1,0 +1,1 @@
+"""Notify's HTTP interface: alerts, deliveries, silences, contacts, CAP."""

@@ -1,0 +1,52 @@
+"""Deliveries as attempts add up, and the events that tell of them. Used by the stages."""
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from services.notify.ports import Attempt, Delivery
+from services.notify.rules.alert import Alert, Step, delivery_id
+from services.notify.rules.routing import OPERATORS, Contact, Desk
+from shared.events.alerts import AlertDelivered, AlertDeliveryFailed
+
+
+def delivery_of(
+    alert: Alert, step: Step, desk: Desk, contact: Contact, before: Delivery | None, attempt: Attempt
+) -> Delivery:
+    """The delivery with one more attempt."""
+    id = str(delivery_id(alert.id, step.id, contact.authority_id, contact.id, contact.channel))
+    return Delivery(
+        id=id,
+        alert_id=alert.id,
+        unit_id=alert.unit_id,
+        enterprise_id=alert.enterprise_id,
+        step=step.id,
+        tier=OPERATORS if desk.authority_id == OPERATORS else desk.tier,
+        authority_id=contact.authority_id,
+        contact_id=contact.id,
+        channel=contact.channel,
+        message_id=message_id(id),
+        drill=alert.drill,
+        state={"delivered": "delivered", "again": "retrying", "failed": "failed"}[attempt.outcome],
+        attempts=(*(before.attempts if before else ()), attempt),
+        at=attempt.at,
+    )
+
+
+def message_id(delivery: str) -> str:
+    """What the receiver can tell a repeat by."""
+    return f"msg_{delivery}"
+
+
+def event_of(delivery: Delivery, attempt: int, now: datetime) -> BaseModel:
+    """What tells of the delivery's last attempt."""
+    last = delivery.attempts[-1]
+    shared = {
+        **delivery.model_dump(include=set(AlertDelivered.model_fields)),
+        "delivery_id": delivery.id,
+        "attempt": attempt,
+        "at": now,
+    }
+    if last.outcome == "delivered":
+        return AlertDelivered.model_validate({**shared, "result": last.detail})
+    return AlertDeliveryFailed.model_validate({**shared, "error": last.detail, "final": last.outcome == "failed"})

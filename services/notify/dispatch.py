@@ -1,0 +1,138 @@
+"""Finds alerts with a due step and sends them through the stages, so many at once; woken by whoever stores one."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from functools import partial
+
+from services.notify.ports import AlertStore
+from services.notify.rules.alert import Alert
+from services.notify.rules.steps import LEASE, due_step
+from services.notify.stages import Stages
+from shared.errors import Unavailable
+from shared.telemetry import log
+
+POLL_SECONDS = 0.25
+AWAY_SECONDS = 1.0
+STOP_SECONDS = 3.0
+
+
+class Dispatcher:
+    """A part of the service. `ready` says whether sending may begin (the registry is known)."""
+
+    def __init__(
+        self, alerts: AlertStore, stages: Stages, now: Callable[[], datetime], at_once: int, ready: Callable[[], bool]
+    ) -> None:
+        self._alerts = alerts
+        self._stages = stages
+        self._now = now
+        self._at_once = at_once
+        self._ready = ready
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, Alert] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._took_back = False
+        self._bug: BaseException | None = None
+        self._log = log("dispatch")
+        self.oldest_due: datetime | None = None
+
+    def offer(self, alerts: Iterable[Alert]) -> None:
+        """Alerts just stored with a due step; what has no room here is found in the store."""
+        for alert in alerts:
+            if len(self._waiting) < 2 * self._at_once:
+                self._waiting[alert.id] = alert
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until `stop`. A bug in a stage ends it with that error."""
+        while not self._stopping:
+            await self._away_aware(self._round)
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=STOP_SECONDS)
+        if self._bug is not None:
+            raise self._bug
+
+    async def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    async def check(self) -> str | None:
+        """For health: due steps that nobody has taken for a minute."""
+        late = self.oldest_due and (self._now() - self.oldest_due).total_seconds()
+        return f"a due step has been waiting for {late:.0f} s" if late and late > 2 * LEASE.total_seconds() else None
+
+    async def _away_aware(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except Unavailable as wrong:
+            self._log.warning("store is away", detail=wrong.detail)
+            await asyncio.sleep(AWAY_SECONDS)
+
+    async def _round(self) -> None:
+        self._wake.clear()
+        if not self._ready():
+            await self._pause()
+            return
+        if not self._took_back:
+            await self._take_back()
+        self._start()
+        if not self._waiting and self._room > 0:
+            await self._look()
+            self._start()
+        if not self._waiting or self._room <= 0:
+            await self._pause()
+
+    async def _take_back(self) -> None:
+        """Steps that an earlier life of this very replica had claimed are due at once."""
+        instance, _, life = self._stages.owner.rpartition("/")
+        standing = await self._alerts.due(self._now() + LEASE, 10 * self._at_once)
+        for alert in standing:
+            if due_step(alert, self._now(), instance, life) is not None:
+                self._waiting[alert.id] = alert
+        self._took_back = True
+
+    async def _look(self) -> None:
+        found = await self._alerts.due(self._now(), 4 * self._at_once)
+        self.oldest_due = found[0].next_due if found else None
+        fresh = [alert for alert in found if alert.id not in self._running]
+        # Replicas look at the same list: its order by chance keeps them from running after the same alerts.
+        random.shuffle(fresh)
+        self._waiting.update({alert.id: alert for alert in fresh[: 2 * self._at_once]})
+
+    @property
+    def running(self) -> list[asyncio.Task[None]]:
+        """The steps under way."""
+        return list(self._running.values())
+
+    @property
+    def _room(self) -> int:
+        return self._at_once - len(self._running)
+
+    def _start(self) -> None:
+        for id in list(self._waiting)[: self._room]:
+            alert = self._waiting.pop(id)
+            if id not in self._running:
+                task = asyncio.create_task(self._work(alert), name=f"alert {id}")
+                self._running[id] = task
+                task.add_done_callback(partial(self._ended, id))
+
+    async def _work(self, alert: Alert) -> None:
+        try:
+            await self._stages.work(alert)
+        except Unavailable as wrong:
+            self._log.warning("step not finished", alert=alert.id, part=wrong.part, detail=wrong.detail)
+
+    def _ended(self, id: str, task: asyncio.Task[None]) -> None:
+        self._running.pop(id, None)
+        self._wake.set()
+        if not task.cancelled() and task.exception() is not None:
+            self._bug, self._stopping = task.exception(), True
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS * random.uniform(0.8, 1.2)):
+                await self._wake.wait()
+        except TimeoutError:
+            pass

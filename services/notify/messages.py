@@ -1,0 +1,91 @@
+"""Writes what a contact is told, in its language: subject, text, HTML and the JSON of a webhook."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from services.notify.links import AckLinks
+from services.notify.ports import Message
+from services.notify.rules.alert import AFTER_ANSWER, Alert, Step, StepKind
+from services.notify.rules.routing import Contact
+from services.notify.rules.wording import SEVERITY_NAMES
+from services.notify.views import alert_view
+from shared.web.languages import Language, as_language
+
+Render = Callable[..., str]
+REASONS: Mapping[StepKind, str] = {
+    StepKind.FIRST: "A hazard has been reported.",
+    StepKind.RISE: "The hazard has become more severe.",
+    StepKind.REMINDER: "Nobody has answered this alert yet.",
+    StepKind.DIGEST: "Nobody has answered this alert yet.",
+    StepKind.ESCALATION: "The tier below has not answered in time; the alert has come to you.",
+    StepKind.PROMISE: "A promise about this alert was not kept; the hazard still stands.",
+    StepKind.STATUTORY: "A statutory time limit for this accident is near.",
+    StepKind.CLEAR: "The hazard stands no more. Nothing is left to do.",
+}
+CLOCKS = {
+    "authority_passes_up": "The report must be passed up (State Council Decree 493, article 11).",
+    "larger_also_to_province": "The province must be told as well (SAWS Order 21, article 6).",
+}
+FACTS_SHOWN = 12
+
+
+class MessageWriter:
+    """Implements `Composer`. `render` fills a template in a language."""
+
+    def __init__(self, render: Render, links: AckLinks, base_url: str) -> None:
+        self._render = render
+        self._links = links
+        self._base = base_url.rstrip("/")
+
+    def __call__(self, alert: Alert, step: Step, contact: Contact, id: str, now: datetime) -> Message:
+        language: Language = as_language(contact.locale) or "zh-CN"
+        answerable = step.kind is not StepKind.CLEAR
+        link = self._links.url(alert.id, contact.key, alert.opened_at) if answerable else None
+        subject = _subject(alert, step, language)
+        context: dict[str, Any] = {
+            "alert": alert,
+            "subject": subject,
+            "reason": REASONS[step.kind],
+            "clock": CLOCKS.get(step.note),
+            "facts": facts_shown(alert.facts),
+            "ack_url": link,
+            "alert_url": f"{self._base}/alerts/{alert.id}",
+            "answerable": answerable and step.kind not in AFTER_ANSWER - {StepKind.PROMISE, StepKind.RISE},
+        }
+        return Message(
+            id=f"msg_{id}",
+            state=alert.state,
+            subject=subject,
+            text=self._render("mail.txt", language, **context),
+            html=self._render("mail.html", language, **context),
+            payload=alert_view(alert) | {"step": step.id, "ack_url": link, "url": context["alert_url"]},
+            ack_url=link,
+            at=now,
+        )
+
+
+def _subject(alert: Alert, step: Step, language: Language) -> str:
+    chinese = language == "zh-CN"
+    severity = SEVERITY_NAMES[alert.severity][0 if chinese else 1]
+    name = alert.headline["zh" if chinese else "en"]
+    mark = _marks(step.kind)[0 if chinese else 1]
+    return f"【{severity}】{mark}{name}" if chinese else f"[{severity}] {mark}{name}"
+
+
+def _marks(kind: StepKind) -> tuple[str, str]:
+    return {
+        StepKind.RISE: ("升级：", "Worse: "),
+        StepKind.REMINDER: ("提醒：", "Reminder: "),
+        StepKind.DIGEST: ("提醒：", "Reminder: "),
+        StepKind.ESCALATION: ("逾时未响应：", "Unanswered: "),
+        StepKind.PROMISE: ("承诺未兑现：", "Promise broken: "),
+        StepKind.STATUTORY: ("法定时限：", "Statutory limit: "),
+        StepKind.CLEAR: ("已解除：", "Cleared: "),
+    }.get(kind, ("", ""))
+
+
+def facts_shown(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The facts that fit into a message or page: plain values, in their order."""
+    plain = [(name, value) for name, value in facts.items() if isinstance(value, str | int | float | bool)]
+    return [(name, str(value)) for name, value in plain if value != ""][:FACTS_SHOWN]

@@ -1,0 +1,1 @@
+"""Notify's own site: the duty board, one alert, and the page behind an acknowledgement link."""

@@ -1,0 +1,183 @@
+"""What notify asks of its store and of the channels; kept by stores/ and channels/, used by handlers and stages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from services.notify.rules.alert import Alert
+from services.notify.rules.routing import Contact
+from services.notify.rules.silences import Silence
+from shared.events.alerts import Severity
+from shared.events.base import Value
+from shared.events.envelope import Event
+
+
+class Attempt(Value):
+    """One attempt at a delivery and how it ended."""
+
+    at: datetime
+    outcome: Literal["delivered", "again", "failed"]
+    detail: str
+
+
+class Delivery(Value):
+    """One message of one step to one contact: everything tried, newest attempt last (six at most)."""
+
+    id: str
+    alert_id: str
+    unit_id: str
+    enterprise_id: str | None = None
+    step: str
+    tier: str
+    authority_id: str
+    contact_id: str
+    channel: str
+    message_id: str
+    drill: bool = False
+    state: Literal["delivered", "retrying", "failed"]
+    attempts: tuple[Attempt, ...]
+    at: datetime
+
+    @property
+    def contact_key(self) -> str:
+        return f"{self.authority_id}/{self.contact_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A changed alert to store if its stored version is still `expected`, with the events that tell of the change."""
+
+    alert: Alert
+    expected: int
+    events: Sequence[Event] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a reader may see: None = no limit. Both limits hold together."""
+
+    units: frozenset[str] | None = None
+    enterprises: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts a list shows, newest first; `before` is the (opened_at, id) to go on after."""
+
+    scope: Scope = field(default_factory=Scope)
+    unit_id: str | None = None
+    states: frozenset[str] = frozenset()
+    severity: str | None = None
+    drill: bool | None = None
+    before: tuple[datetime, str] | None = None
+
+
+class Outbox(Protocol):
+    """Events that are stored beside what they tell of and not yet on the bus."""
+
+    async def unpublished(self, limit: int) -> Mapping[str, Sequence[Event]]:
+        """By owner's id, in order."""
+        ...
+
+    async def unpublished_of(self, owner: str) -> Sequence[Event]:
+        """Those of one owner."""
+        ...
+
+    async def published(self, events: Mapping[str, Sequence[Event]]) -> None: ...
+
+
+class AlertStore(Outbox, Protocol):
+    """Alerts with their steps and unpublished events, one document each. Every method may raise `Unavailable`."""
+
+    async def get(self, ids: Iterable[str]) -> dict[str, Alert]: ...
+
+    async def insert(self, new: Sequence[Saving]) -> set[str]:
+        """Stores alerts that do not exist yet; the ids of those that did."""
+        ...
+
+    async def save(self, saving: Saving) -> bool:
+        """One atomic update; False when the alert has changed since `expected`."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> list[Alert]:
+        """Alerts that need a worker, longest due first; its cost does not depend on the number of closed alerts."""
+        ...
+
+    async def next_due(self) -> datetime | None: ...
+
+    async def find(self, wanted: AlertFilter, limit: int) -> list[Alert]: ...
+
+    async def unit_alert(self, unit_id: str, drill: bool) -> Severity | None:
+        """The highest severity of the unit's own `unit.*` alerts that are not closed."""
+        ...
+
+
+class Ledger(Protocol):
+    """Deliveries and the history of events, kept for ever."""
+
+    async def record(self, delivery: Delivery) -> None:
+        """Replaces the delivery of the same id."""
+        ...
+
+    async def delivery(self, id: str) -> Delivery | None: ...
+
+    async def of_step(self, alert_id: str, step: str) -> list[Delivery]: ...
+
+    async def deliveries(
+        self, scope: Scope, alert_id: str | None, before: tuple[datetime, str] | None, limit: int
+    ) -> list[Delivery]: ...
+
+    async def append(self, events: Sequence[Event]) -> None:
+        """Adds events to the history; one that is there already stays as it is."""
+        ...
+
+    async def history(self, alert_id: str) -> list[Event]:
+        """Every event of an alert in order."""
+        ...
+
+
+class SilenceStore(Outbox, Protocol):
+    """Silences; one that is over or deleted stays readable."""
+
+    async def put(self, silence: Silence, events: Sequence[Event]) -> bool:
+        """Stores it when its version is one above the stored one (1 when there is none)."""
+        ...
+
+    async def silence(self, id: str) -> Silence | None: ...
+
+    async def silences(self, standing_at: datetime | None = None) -> list[Silence]:
+        """All, or those not deleted that end after the moment."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one contact is told: an id that every repeat has, a text in its language, and the alert as JSON.
+
+    `ack_url` is the contact's own link; `state` the alert's state as the message says it.
+    """
+
+    id: str
+    state: str
+    subject: str
+    text: str
+    html: str
+    payload: Mapping[str, object]
+    ack_url: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How an attempt ended; `again` is worth another one, after `retry_after` when the receiver said so."""
+
+    outcome: Literal["delivered", "again", "failed"]
+    detail: str
+    retry_after: timedelta | None = None
+
+
+class Channel(Protocol):
+    """Sends one message to one contact (its target and secret readable). Never raises for what a receiver does."""
+
+    async def send(self, contact: Contact, message: Message) -> Sent: ...

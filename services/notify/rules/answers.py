@@ -1,0 +1,63 @@
+"""What people do with an alert: acknowledge, close, reopen. Called by the handlers; refusals carry a stable code."""
+
+from datetime import datetime
+
+from services.notify.rules.alert import Alert, Answer, Change, StepKind, with_step
+from services.notify.rules.hazards import reopened_by
+from services.notify.rules.snapshots import acknowledged_event, closed_event
+from services.notify.rules.timing import Terms, default_promise
+
+
+class Refused(Exception):
+    """The alert's state does not allow it. `code`: `alert_closed`, `not_closed`, `promise_in_the_past`."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def acknowledged(
+    alert: Alert, by: str, note: str, channel: str, promise_by: datetime | None, terms: Terms, now: datetime
+) -> tuple[Change, tuple[str, ...]]:
+    """The alert with a promise and without any pending step of the calling; the ids of steps already claimed.
+
+    Statutory clocks run on, and the promise's own deadline is set. A condition's alert closes with its acknowledgement.
+    Raises `Refused`.
+    """
+    if alert.state == "closed":
+        raise Refused("alert_closed", "This alert is closed; nothing is left to promise.")
+    if promise_by is not None and promise_by <= now:
+        raise Refused("promise_in_the_past", "The time promised lies in the past.")
+    claimed = tuple(step.id for step in alert.steps if step.lease_until is not None and step.lease_until > now)
+    statutory = tuple(step for step in alert.steps if step.kind is StepKind.STATUTORY)
+    promise = promise_by or default_promise(terms, alert.severity, now)
+    answered = alert.model_copy(
+        update={
+            "state": "acknowledged",
+            "promise_by": promise,
+            "answer": Answer(by=by, note=note, channel=channel, at=now),
+            "steps": statutory,
+            "changed_at": now,
+        }
+    )
+    event = acknowledged_event(answered, by, note, channel, claimed)
+    if not alert.condition:
+        return Change(with_step(answered, StepKind.PROMISE, promise), (event,)), claimed
+    done = answered.model_copy(update={"state": "closed", "steps": (), "promise_by": None})
+    return Change(done, (event, closed_event(done, by, "condition_acknowledged"))), claimed
+
+
+def closed(alert: Alert, by: str, reason: str, now: datetime) -> Change:
+    """Closed by hand while the hazard stands. Raises `Refused`."""
+    if alert.state == "closed":
+        raise Refused("alert_closed", "This alert is closed already.")
+    after = alert.model_copy(update={"state": "closed", "steps": (), "changed_at": now})
+    return Change(after, (closed_event(after, by, reason),))
+
+
+def reopened(alert: Alert, by: str, reason: str, terms: Terms, now: datetime) -> Change:
+    """Open again by hand, calling from its tier on. Raises `Refused`."""
+    if alert.state != "closed":
+        raise Refused("not_closed", "Only a closed alert can be opened again.")
+    return reopened_by(by, reason, alert, terms, now)

@@ -1,0 +1,49 @@
+"""What an alert is called, in both languages: kind and unit; the messages and pages add the facts."""
+
+from collections.abc import Mapping
+
+KINDS: dict[str, tuple[str, str]] = {
+    "accident.extraordinary": ("特别重大生产安全事故", "Extraordinarily serious accident"),
+    "accident.major": ("重大生产安全事故", "Major accident"),
+    "accident.larger": ("较大生产安全事故", "Larger accident"),
+    "accident.ordinary": ("一般生产安全事故", "Ordinary accident"),
+    "major_finding": ("发现重大事故隐患", "Major hidden danger found"),
+    "major_finding_overdue": ("重大事故隐患逾期未整改", "Major hidden danger overdue"),
+    "hazard_unit.level_1": ("一级重大危险源", "Hazard unit at level I"),
+    "hazard_unit.level_2": ("二级重大危险源", "Hazard unit at level II"),
+    "enterprise.red": ("企业安全风险为红色", "Enterprise at red risk"),
+    "unit.red": ("县域安全风险为红色", "Unit at red risk"),
+    "unit.orange": ("县域安全风险为橙色", "Unit at orange risk"),
+    "responsible_person_missing": ("重大危险源责任人缺失", "Responsible person of a hazard unit missing"),
+    "channel_failing": ("告警联系方式持续失败", "A contact cannot be reached"),
+    "test": ("测试消息", "Test message"),
+}
+SEVERITY_NAMES: dict[str, tuple[str, str]] = {
+    "extreme": ("特别紧急", "extreme"),
+    "severe": ("紧急", "severe"),
+    "moderate": ("一般", "moderate"),
+    "minor": ("轻微", "minor"),
+}
+TIER_NAMES: dict[str, tuple[str, str]] = {
+    "county": ("县级", "county"),
+    "prefecture": ("市级", "prefecture"),
+    "province": ("省级", "province"),
+    "national": ("国家级", "national"),
+    "operators": ("运维", "operators"),
+}
+STATE_NAMES: dict[str, tuple[str, str]] = {
+    "open": ("待响应", "open"),
+    "escalated": ("已升级", "escalated"),
+    "acknowledged": ("已响应", "acknowledged"),
+    "closed": ("已关闭", "closed"),
+}
+DRILL = ("【演练】", "[DRILL] ")
+
+
+def headline(kind: str, policy_key: str, unit_name: Mapping[str, str], drill: bool) -> dict[str, str]:
+    """`{"zh", "en"}`. An unknown kind is shown by its name."""
+    zh, en = KINDS.get(policy_key) or KINDS.get(kind) or (policy_key, policy_key)
+    unit_zh = unit_name.get("zh") or unit_name.get("en") or ""
+    unit_en = unit_name.get("en") or unit_name.get("zh") or ""
+    mark_zh, mark_en = DRILL if drill else ("", "")
+    return {"zh": f"{mark_zh}{unit_zh}：{zh}", "en": f"{mark_en}{unit_en}: {en}"}

@@ -1,0 +1,223 @@
+"""Notify's store in MongoDB: one document an alert, so that every change of it is one atomic update."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from services.notify.ports import AlertFilter, Delivery, Saving, Scope
+from services.notify.rules.alert import SEVERITIES, Alert
+from services.notify.rules.silences import Silence
+from services.notify.stores import documents
+from services.notify.stores.documents import OUTBOX, Document
+from shared.events.alerts import Severity
+from shared.events.envelope import Event
+from shared.mongo import (
+    ASCENDING,
+    DESCENDING,
+    BulkWriteError,
+    Collection,
+    Database,
+    DuplicateKeyError,
+    InsertOne,
+    UpdateOne,
+)
+
+_DUPLICATE = 11000
+
+
+class MongoOutbox:
+    """The unpublished events of one collection's documents, in their array `outbox`."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    async def prepare(self) -> None:
+        """Makes the indexes; safe to repeat."""
+        await self._collection.create_index([(f"{OUTBOX}.id", ASCENDING)], sparse=True)
+
+    async def unpublished(self, limit: int) -> Mapping[str, Sequence[Event]]:
+        waiting = self._collection.find({f"{OUTBOX}.id": {"$gt": ""}}, {OUTBOX: True}).limit(limit)
+        return {found["_id"]: documents.events_of(found[OUTBOX]) for found in await waiting.to_list(None)}
+
+    async def unpublished_of(self, owner: str) -> Sequence[Event]:
+        row = await self._collection.find_one({"_id": owner}, {OUTBOX: True})
+        return documents.events_of(row[OUTBOX]) if row else ()
+
+    async def published(self, events: Mapping[str, Sequence[Event]]) -> None:
+        pulls = [
+            UpdateOne({"_id": owner}, {"$pull": {OUTBOX: {"id": {"$in": [str(event.id) for event in done]}}}})
+            for owner, done in events.items()
+        ]
+        if pulls:
+            await self._collection.bulk_write(pulls, ordered=False)
+
+
+class MongoAlertStore(MongoOutbox):
+    """Implements `AlertStore`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.collection("alerts"))
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self._collection.create_index([("next_due", ASCENDING)], sparse=True)
+        await self._collection.create_index([("opened_at", DESCENDING), ("_id", DESCENDING)])
+        await self._collection.create_index([("unit_id", ASCENDING), ("opened_at", DESCENDING)])
+        await self._collection.create_index([("state", ASCENDING), ("opened_at", DESCENDING)])
+
+    async def get(self, ids: Iterable[str]) -> dict[str, Alert]:
+        rows = await self._collection.find({"_id": {"$in": list(ids)}}, {OUTBOX: False}).to_list(None)
+        return {row["_id"]: documents.alert_of(row) for row in rows}
+
+    async def insert(self, new: Sequence[Saving]) -> set[str]:
+        if not new:
+            return set()
+        rows = [InsertOne(_whole(saving)) for saving in new]
+        try:
+            await self._collection.bulk_write(rows, ordered=False)
+        except BulkWriteError as failure:
+            return _duplicates(failure, [saving.alert.id for saving in new])
+        return set()
+
+    async def save(self, saving: Saving) -> bool:
+        done = await self._collection.update_one({"_id": saving.alert.id, "version": saving.expected}, _changed(saving))
+        return bool(done.matched_count)
+
+    async def due(self, now: datetime, limit: int) -> list[Alert]:
+        found = self._collection.find({"next_due": {"$lte": now}}, {OUTBOX: False}).sort("next_due", ASCENDING)
+        return [documents.alert_of(row) for row in await found.limit(limit).to_list(None)]
+
+    async def next_due(self) -> datetime | None:
+        found = self._collection.find({"next_due": {"$gt": datetime.min}}, {OUTBOX: False})  # noqa: DTZ901
+        rows = await found.sort("next_due", ASCENDING).limit(1).to_list(None)
+        return documents.alert_of(rows[0]).next_due if rows else None
+
+    async def find(self, wanted: AlertFilter, limit: int) -> list[Alert]:
+        where = _where(wanted.scope, "opened_at", wanted.before)
+        where |= {"unit_id": wanted.unit_id} if wanted.unit_id and wanted.scope.units is None else {}
+        if wanted.unit_id and wanted.scope.units is not None:
+            where["unit_id"] = {"$in": sorted(wanted.scope.units & {wanted.unit_id})}
+        where |= {"state": {"$in": sorted(wanted.states)}} if wanted.states else {}
+        where |= {"severity": wanted.severity} if wanted.severity else {}
+        where |= {"drill": wanted.drill} if wanted.drill is not None else {}
+        found = self._collection.find(where, {OUTBOX: False})
+        found = found.sort([("opened_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
+        return [documents.alert_of(row) for row in await found.to_list(None)]
+
+    async def unit_alert(self, unit_id: str, drill: bool) -> Severity | None:
+        where = {
+            "unit_id": unit_id,
+            "kind": {"$in": ["unit.orange", "unit.red"]},
+            "state": {"$ne": "closed"},
+            "drill": drill,
+        }
+        rows = await self._collection.find(where, {"severity": True}).to_list(None)
+        return max((row["severity"] for row in rows), key=SEVERITIES.index, default=None)
+
+
+def _whole(saving: Saving) -> Document:
+    events = [documents.event_document(event) for event in saving.events]
+    return {"_id": saving.alert.id, **documents.alert_document(saving.alert), OUTBOX: events}
+
+
+def _changed(saving: Saving) -> Document:
+    # The outbox is only ever added to here: what another replica has published meanwhile must not come back.
+    fields = documents.alert_document(saving.alert)
+    update: Document = {"$set": fields}
+    if "next_due" not in fields:
+        update["$unset"] = {"next_due": ""}
+    if saving.events:
+        update["$push"] = {OUTBOX: {"$each": [documents.event_document(event) for event in saving.events]}}
+    return update
+
+
+def _duplicates(failure: BulkWriteError, ids: Sequence[str]) -> set[str]:
+    errors = failure.details.get("writeErrors", []) if failure.details else []
+    if not errors or any(error["code"] != _DUPLICATE for error in errors):
+        raise failure
+    return {ids[error["index"]] for error in errors}
+
+
+def _where(scope: Scope, field: str, before: tuple[datetime, str] | None) -> Document:
+    where: Document = {}
+    if scope.units is not None:
+        where["unit_id"] = {"$in": sorted(scope.units)}
+    if scope.enterprises is not None:
+        where["enterprise_id"] = {"$in": sorted(scope.enterprises)}
+    if before is not None:
+        moment, id = before
+        where["$or"] = [{field: {"$lt": moment}}, {field: moment, "_id": {"$lt": id}}]
+    return where
+
+
+class MongoLedger:
+    """Implements `Ledger`."""
+
+    def __init__(self, database: Database) -> None:
+        self._deliveries = database.collection("deliveries")
+        self._history = database.collection("history")
+
+    async def prepare(self) -> None:
+        """Makes the indexes; safe to repeat."""
+        await self._deliveries.create_index([("alert_id", ASCENDING), ("at", DESCENDING)])
+        await self._deliveries.create_index([("at", DESCENDING), ("_id", DESCENDING)])
+        await self._history.create_index([("subject", ASCENDING), ("time", ASCENDING)])
+
+    async def record(self, delivery: Delivery) -> None:
+        await self._deliveries.replace_one({"_id": delivery.id}, documents.delivery_document(delivery), upsert=True)
+
+    async def delivery(self, id: str) -> Delivery | None:
+        row = await self._deliveries.find_one({"_id": id})
+        return documents.delivery_of(row) if row else None
+
+    async def of_step(self, alert_id: str, step: str) -> list[Delivery]:
+        rows = await self._deliveries.find({"alert_id": alert_id, "step": step}).to_list(None)
+        return [documents.delivery_of(row) for row in rows]
+
+    async def deliveries(
+        self, scope: Scope, alert_id: str | None, before: tuple[datetime, str] | None, limit: int
+    ) -> list[Delivery]:
+        where = _where(scope, "at", before) | ({"alert_id": alert_id} if alert_id else {})
+        found = self._deliveries.find(where).sort([("at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
+        return [documents.delivery_of(row) for row in await found.to_list(None)]
+
+    async def append(self, events: Sequence[Event]) -> None:
+        rows = [
+            UpdateOne(
+                {"_id": str(event.id)},
+                {"$setOnInsert": {**documents.event_document(event), "place": place}},
+                upsert=True,
+            )
+            for place, event in enumerate(events)
+        ]
+        if rows:
+            await self._history.bulk_write(rows, ordered=False)
+
+    async def history(self, alert_id: str) -> list[Event]:
+        found = self._history.find({"subject": alert_id}).sort([("time", ASCENDING), ("place", ASCENDING)])
+        return documents.events_of(await found.to_list(None))
+
+
+class MongoSilences(MongoOutbox):
+    """Implements `SilenceStore`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.collection("silences"))
+
+    async def put(self, silence: Silence, events: Sequence[Event]) -> bool:
+        added = {"$each": [documents.event_document(event) for event in events]}
+        update = {"$set": documents.silence_document(silence), "$push": {OUTBOX: added}}
+        where: Document = {"_id": silence.id, "version": silence.version - 1}
+        try:
+            done = await self._collection.update_one(where, update, upsert=silence.version == 1)
+        except DuplicateKeyError:
+            return False
+        return bool(done.matched_count or done.upserted_id)
+
+    async def silence(self, id: str) -> Silence | None:
+        row = await self._collection.find_one({"_id": id}, {OUTBOX: False})
+        return documents.silence_of(row) if row else None
+
+    async def silences(self, standing_at: datetime | None = None) -> list[Silence]:
+        where: Document = {} if standing_at is None else {"deleted": False, "to": {"$gt": standing_at}}
+        rows = await self._collection.find(where, {OUTBOX: False}).sort("_id", ASCENDING).to_list(None)
+        return [documents.silence_of(row) for row in rows]

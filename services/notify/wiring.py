@@ -1,0 +1,251 @@
+"""Builds notify: `build(settings)` on the real store and broker, `assemble` on any adapters (tests in one process)."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from services.notify.api import alerts as alert_routes
+from services.notify.channels.bots import bots
+from services.notify.channels.egress import Egress
+from services.notify.channels.long_tail import AppriseChannel
+from services.notify.channels.sealed import Unsealing
+from services.notify.channels.smtp import SmtpChannel
+from services.notify.channels.webhook import WebhookChannel
+from services.notify.directory import RegistryDirectory
+from services.notify.dispatch import Dispatcher
+from services.notify.handlers import Handlers
+from services.notify.links import AckLinks
+from services.notify.messages import MessageWriter
+from services.notify.outbox import Relay
+from services.notify.pages.acknowledging import AckPages
+from services.notify.pages.routes import DutyPages
+from services.notify.ports import AlertStore, Channel, Ledger, SilenceStore
+from services.notify.receivers import Receivers
+from services.notify.rules.alert import Alert
+from services.notify.rules.routing import OPERATORS, Contact
+from services.notify.settings import NotifySettings
+from services.notify.stages import Stages
+from services.notify.store_clock import StoreClock
+from services.notify.stores.mongo import MongoAlertStore, MongoLedger, MongoSilences
+from shared import mongo, rulesets
+from shared.bus import Consumer, Publisher
+from shared.clock import Clock, clock, real
+from shared.consume import Consuming
+from shared.errors import Unavailable
+from shared.health import Health
+from shared.http.app import create_app
+from shared.http.auth import Authenticator
+from shared.http.serve import HttpServer, Part, run_until_stopped
+from shared.kafka_bus import KafkaConsumer, KafkaPublisher
+from shared.registry import Registry, RegistryFeed
+from shared.rulesets.alert_policy import AlertPolicy
+from shared.rulesets.tables import document, rules
+from shared.secrets import read_key, seal
+from shared.telemetry import Metrics, configure_logging, configure_tracing, log
+from shared.web.pages import Pages
+
+PACKAGE = Path(__file__).parent / "pages"
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What stands between notify and the world. `life` tells one run of a replica from the next."""
+
+    alerts: AlertStore
+    ledger: Ledger
+    silences: SilenceStore
+    hazards: Consumer
+    registry: Consumer
+    publisher: Publisher
+    channels: Mapping[str, Channel]
+    policy: Callable[[], AlertPolicy]
+    now: Clock
+    session_secret: bytes
+    operators: tuple[Contact, ...]
+    life: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """Notify's parts, put together."""
+
+    app: FastAPI
+    handlers: Handlers
+    stages: Stages
+    dispatcher: Dispatcher
+    relay: Relay
+    consuming: Consuming
+    feed: RegistryFeed
+    registry: Registry
+    links: AckLinks
+    health: Health
+    metrics: Metrics
+
+    @property
+    def parts(self) -> list[Part]:
+        return [self.relay, self.feed, self.dispatcher, self.consuming]
+
+
+class NotifyService:
+    """The running service."""
+
+    def __init__(
+        self,
+        settings: NotifySettings,
+        found: Assembled,
+        publisher: Publisher,
+        database: mongo.Database,
+        time: StoreClock,
+        egress: Egress,
+    ) -> None:
+        self._settings = settings
+        self._found = found
+        self._publisher = publisher
+        self._database = database
+        self._time = time
+        self._egress = egress
+
+    async def run(self) -> None:
+        """Until SIGTERM or Ctrl-C; an unexpected error in any part ends the process."""
+        await self._store_ready()
+        await self._publisher.start()
+        try:
+            server = HttpServer(self._found.app, self._settings)
+            await run_until_stopped([self._time, *self._found.parts, server])
+        finally:
+            await self._publisher.stop()
+            await self._egress.close()
+            self._database.close()
+
+    async def _store_ready(self) -> None:
+        while True:
+            try:
+                await self._time.measure()
+                await MongoAlertStore(self._database).prepare()
+                await MongoLedger(self._database).prepare()
+                await MongoSilences(self._database).prepare()
+            except Unavailable as away:
+                log("notify").warning("waiting for the store", error=str(away))
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+
+def build(settings: NotifySettings) -> NotifyService:
+    """Notify on the real store and broker; connects to nothing before it runs."""
+    configure_logging("notify", settings)
+    configure_tracing("notify", settings)
+    database = mongo.connect(settings, "notify")
+    time = StoreClock(database, real)
+    now = clock(settings, time.now)
+    egress = Egress(settings.egress_allow, real)
+    publisher = KafkaPublisher(settings)
+    key = read_key(settings.contact_key_file)
+    adapters = Adapters(
+        alerts=MongoAlertStore(database),
+        ledger=MongoLedger(database),
+        silences=MongoSilences(database),
+        hazards=KafkaConsumer(settings, ["hazards.v1"], "notify"),
+        registry=KafkaConsumer(settings, ["registry.v1"], None),
+        publisher=publisher,
+        channels=channels(settings, egress, key),
+        policy=alert_policy(settings, now),
+        now=now,
+        session_secret=settings.session_secret_file.read_bytes(),
+        operators=operators(settings, key),
+        life=uuid.uuid4().hex[:12],
+    )
+    found = assemble(settings, adapters)
+    found.health.add("store", mongo.check(database))
+    return NotifyService(settings, found, publisher, database, time, egress)
+
+
+def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
+    """The parts on any adapters."""
+    health, metrics, registry, now = Health(), Metrics(), Registry(), adapters.now
+    feed = RegistryFeed(adapters.registry, registry)
+    directory = RegistryDirectory(registry, adapters.policy, ZoneInfo(settings.timezone), adapters.operators)
+    pages = Pages(PACKAGE, settings, now)
+    links = AckLinks(adapters.session_secret, settings.public_url_notify, timedelta(hours=settings.ack_link_hours))
+    relay = Relay([adapters.alerts, adapters.silences], adapters.ledger, adapters.publisher)
+    stages = Stages(
+        adapters.alerts,
+        adapters.ledger,
+        adapters.silences,
+        directory,
+        adapters.channels,
+        MessageWriter(pages.fragment, links, settings.public_url_notify),
+        Receivers(settings.receiver_rate, now),
+        now,
+        f"{settings.instance}/{adapters.life}",
+        relay.wake,
+    )
+    dispatcher = Dispatcher(adapters.alerts, stages, now, settings.sends_at_once, lambda: feed.ready)
+
+    def stored(alerts: Iterable[Alert]) -> None:
+        dispatcher.offer(alert for alert in alerts if _due(alert, now()))
+        relay.wake()
+
+    handlers = Handlers(adapters.alerts, directory, now, stored)
+    consuming = Consuming(
+        "notify", adapters.hazards, adapters.publisher, handlers.on_hazards, metrics=metrics, health=health
+    )
+    health.add("registry", feed.check)
+    health.add("dispatcher", dispatcher.check)
+    auth = Authenticator(registry, settings.admin_key_sha256, adapters.session_secret, now)
+    alerts = alert_routes.Alerts(adapters.alerts, adapters.ledger, handlers)
+    acknowledging = AckPages(adapters.alerts, adapters.ledger, handlers, links, pages, now)
+    app = create_app(
+        service="notify",
+        title="Key County: notify",
+        health=health,
+        metrics=metrics,
+        auth=auth,
+        routers=[alert_routes.router(alerts), acknowledging.router(), DutyPages(alerts, pages, now).router()],
+    )
+    pages.install(app)
+    return Assembled(app, handlers, stages, dispatcher, relay, consuming, feed, registry, links, health, metrics)
+
+
+def _due(alert: Alert, now: datetime) -> bool:
+    return alert.next_due is not None and alert.next_due <= now
+
+
+def channels(settings: NotifySettings, egress: Egress, key: bytes) -> dict[str, Channel]:
+    """Every channel by name; e-mail only with a relay."""
+    found: dict[str, Channel] = {"webhook": WebhookChannel(egress), "apprise": AppriseChannel(egress), **bots(egress)}
+    if settings.smtp_url is not None:
+        found["email"] = SmtpChannel(settings.smtp_url.get_secret_value(), settings.smtp_from)
+    return {name: Unsealing(key, channel) for name, channel in found.items()}
+
+
+def operators(settings: NotifySettings, key: bytes) -> tuple[Contact, ...]:
+    """The contacts of the settings, sealed like those of the registry."""
+    return tuple(
+        Contact(
+            OPERATORS,
+            found.id,
+            found.channel,
+            seal(key, found.target.get_secret_value()),
+            seal(key, found.secret.get_secret_value()) if found.secret else None,
+            found.locale,
+        )
+        for found in settings.operator_contacts
+    )
+
+
+def alert_policy(settings: NotifySettings, now: Clock) -> Callable[[], AlertPolicy]:
+    """The policy in force: the site's file when one is named, else the rule set of the day. Raises `InvalidRules`."""
+    if settings.alert_policy_file is not None:
+        path = settings.alert_policy_file
+        own = rules(path.name, document(path.name, path.read_bytes()), AlertPolicy)
+        return lambda: own
+    found, zone = rulesets.load(settings.rulesets_dir), ZoneInfo(settings.timezone)
+    return lambda: found.at("alert-policy", now().astimezone(zone).date()).of(AlertPolicy)
