@@ -1,7 +1,8 @@
 """`finding.assessed` and `enterprise.assessed`, whole, from the state. Called by the fold when they are due."""
 
 from services.scoring.rules import grading, hazard_unit_risk
-from services.scoring.rules.output import Cause, Derived, Json, type_of
+from services.scoring.rules.measures import Json
+from services.scoring.rules.output import Cause, Derived, type_of
 from services.scoring.rules.rulebook import Rulebook
 from services.scoring.rules.state import STAGE_NAMES, Enterprise, Finding, Installation, Said, Unit
 from services.scoring.rules.tally import FINDING_COUNTS, highest_level

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from services.scoring.rules import tally, unit_changes
-from services.scoring.rules.output import Cause, Derived, Json, instant, type_of
-from services.scoring.rules.rulebook import COLOURS, MICRO
+from services.scoring.rules.components import INPUTS, Figures
+from services.scoring.rules.measures import COLOURS, MICRO, Json
+from services.scoring.rules.output import Cause, Derived, instant, type_of
 from services.scoring.rules.state import Accident, Park, Round, Unit
 from services.scoring.rules.tally import Totals
-from services.scoring.rules.unit_index import INPUTS, Figures, component_score
 from shared.events.base import Colour, Grade
 from shared.events.risk import UnitAssessed
 
@@ -62,14 +62,15 @@ def components(figures: Figures, current: Round) -> list[Json]:
     """Each component with its inputs; sums of millionths are shown as the figures they stand for."""
     index = current.index
     found = []
-    for component in index.rules.component:
+    for component, score_of, empty in index.components:
+        score = score_of(figures, component)
         inputs = {name: getattr(figures, name) for name in INPUTS[component.id]}
         shown = {name: value / MICRO if name in MEANS else value for name, value in inputs.items()}
         if component.id == "enterprise_grades":
             shown["grade_sum"] = figures.grade_sum / MICRO / MICRO
         values = {
             "id": component.id,
-            "score": component_score(figures, component),
+            "score": empty if score is None else score,
             "weight": component.weight,
             "inputs": shown,
             "clause": f"{index.label} {component.id}",

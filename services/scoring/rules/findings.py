@@ -1,9 +1,9 @@
 """Findings: episodes, the stages' verdicts, due dates, rectification. Called by the fold for inspections and rectifications."""
 
-import uuid
 from datetime import date
+from typing import NamedTuple
 
-from services.scoring.rules.rulebook import shared_text
+from services.scoring.rules.measures import shared_text
 from services.scoring.rules.state import (
     CLOSED,
     DISPUTED,
@@ -24,103 +24,118 @@ from shared.events.inspections import InspectionSubmitted, ItemResult, Rectifica
 BY_RANK = {"enterprise": 0, "county": 1, "expert": 2}
 
 
-def identity(data: InspectionSubmitted, result: ItemResult) -> str:
+class Word(NamedTuple):
+    """Who speaks in an inspection, once for all of its results."""
+
+    round_id: str
+    rank: int
+    enterprise_id: str
+    checklist: str
+    on: date
+    submission: str
+    drill: bool
+
+    @classmethod
+    def of(cls, data: InspectionSubmitted) -> "Word":
+        """The speaker of an inspection."""
+        return cls(
+            shared_text(data.round_id),
+            STAGE_RANK[data.stage],
+            data.enterprise_id,
+            shared_text(data.checklist),
+            data.inspected_on,
+            str(data.submission_id),
+            data.drill,
+        )
+
+
+def identity(word: Word, result: ItemResult) -> str:
     """The id of the place that a result speaks of."""
-    given: uuid.UUID | None = result.finding_id
+    given = result.finding_id
     if given is None:
-        given = finding_id(data.enterprise_id, data.checklist, result.item, result.ref, data.drill)
+        given = finding_id(word.enterprise_id, word.checklist, result.item, result.ref, word.drill)
     return str(given)
 
 
-def report(
-    turn: Turn, enterprise: Enterprise, data: InspectionSubmitted, result: ItemResult, always_major: bool
-) -> str:
+def report(turn: Turn, enterprise: Enterprise, word: Word, result: ItemResult, always_major: bool) -> str:
     """A stage reports a finding: opens it, the next episode of it, or confirms it. Returns its id."""
-    unit, id = turn.unit, identity(data, result)
-    rank, grade = STAGE_RANK[data.stage], result.grade or (Grade.MAJOR if always_major else Grade.ORDINARY)
+    unit, id = turn.unit, identity(word, result)
+    grade = result.grade or (Grade.MAJOR if always_major else Grade.ORDINARY)
     finding = unit.findings.get(id)
     if finding is None:
-        finding = opened(turn, enterprise, data, result, id, grade)
+        finding = opened(turn, enterprise, word, result, id, grade)
     else:
         turn.touch_finding(finding)
         if finding.state == CLOSED:
-            reopen(finding, data)
+            reopen(finding, word)
     finding.state = OPEN
-    finding.said[rank] = Said(data.round_id, Outcome.FINDING, grade, data.inspected_on, str(data.submission_id))
-    finding.round_id = max(finding.round_id, data.round_id)
+    finding.said[word.rank] = Said(word.round_id, Outcome.FINDING, grade, word.on, word.submission)
+    finding.round_id = max(finding.round_id, word.round_id)
     finding.grade = standing_grade(finding)
     describe(finding, result)
     if result.due_on is not None:
-        give_due(finding, result.due_on, rank, STAGES[rank])
+        give_due(finding, result.due_on, word.rank, STAGES[word.rank])
     finding.overdue = is_overdue(finding, unit.day)
     return id
 
 
-def opened(
-    turn: Turn, enterprise: Enterprise, data: InspectionSubmitted, result: ItemResult, id: str, grade: Grade
-) -> Finding:
+def opened(turn: Turn, enterprise: Enterprise, word: Word, result: ItemResult, id: str, grade: Grade) -> Finding:
     """A finding new to the state: first episode, or the next one of a place that was closed and has left the state."""
     episode, hazards = turn.unit.past.pop(id, (0, 0))
     if episode:
         turn.row("past", id, None)
-    checklist, item = shared_text(data.checklist), shared_text(result.item)
+    item, said = shared_text(result.item), earlier_words(enterprise, word, result.item)
     finding = Finding(
         id,
         enterprise,
-        checklist,
+        word.checklist,
         item,
         result.ref,
         grade,
         OPEN,
         episode + 1,
-        shared_text(data.round_id),
-        shared_text(data.round_id),
-        data.inspected_on,
-        [None, None, None],
+        word.round_id,
+        word.round_id,
+        word.on,
+        said,
         recurrence=episode > 0,
         hazards=hazards,
     )
     turn.touch_finding(finding, new=True)
     turn.unit.findings[id] = enterprise.findings[id] = finding
-    for submission in enterprise.submissions:
-        if submission.checklist == checklist and submission.round_id == data.round_id:
-            finding.said[submission.stage] = earlier_word(submission, item)
     return finding
 
 
-def earlier_word(submission: Submission, item: str) -> Said | None:
-    """What another stage had said of the whole item before anybody found something there."""
-    outcome = None
-    if item in submission.conform.split():
-        outcome = Outcome.CONFORM
-    elif item in submission.skipped.split():
-        outcome = Outcome.NOT_APPLICABLE
-    if outcome is None:
-        return None
-    return Said(submission.round_id, outcome, None, submission.on, submission.id)
+def earlier_words(enterprise: Enterprise, word: Word, item: str) -> list[Said | None]:
+    """What the stages had said of the whole item in this round before anybody found something there."""
+    said: list[Said | None] = [None, None, None]
+    sought = f" {item} "
+    for each in enterprise.submissions:
+        if each.checklist == word.checklist and each.round_id == word.round_id:
+            if sought in each.conform:
+                said[each.stage] = Said(each.round_id, Outcome.CONFORM, None, each.on, each.id)
+            elif sought in each.skipped:
+                said[each.stage] = Said(each.round_id, Outcome.NOT_APPLICABLE, None, each.on, each.id)
+    return said
 
 
-def reopen(finding: Finding, data: InspectionSubmitted) -> None:
+def reopen(finding: Finding, word: Word) -> None:
     """Reported again after closing: the next episode, a recurrence, with a due date of its own."""
     finding.episode += 1
     finding.recurrence = True
-    finding.opened_round = shared_text(data.round_id)
-    finding.opened_on = data.inspected_on
+    finding.opened_round = word.round_id
+    finding.opened_on = word.on
     finding.closed_on = finding.due_on = finding.due_from = finding.step = None
     finding.due_rank = -1
 
 
 def standing_grade(finding: Finding) -> Grade:
     """The grade given by the highest stage among the verdicts of the latest round that has one."""
-    best = max(
-        (
-            (said.round_id, rank, said.grade)
-            for rank, said in enumerate(finding.said)
-            if said is not None and said.grade is not None
-        ),
-        default=None,
-    )
-    return best[2] if best is not None else finding.grade
+    best: Said | None = None
+    for said in finding.said:
+        if said is not None and said.grade is not None and (best is None or said.round_id >= best.round_id):
+            best = said
+    return finding.grade if best is None or best.grade is None else best.grade
 
 
 def describe(finding: Finding, result: ItemResult) -> None:
@@ -160,36 +175,27 @@ def withdraw_word(turn: Turn, finding: Finding, rank: int) -> None:
 
 
 def speak_of_others(
-    turn: Turn, enterprise: Enterprise, data: InspectionSubmitted, reported: set[str], replaced: Submission | None
+    turn: Turn,
+    enterprise: Enterprise,
+    word: Word,
+    reported: set[str],
+    denied: dict[str, Outcome],
+    places: dict[str, Outcome],
+    replaced: Submission | None,
 ) -> None:
-    """What the submission says, or no longer says, of the enterprise's other findings on its checklist."""
-    others = [
-        each
-        for id, each in sorted(enterprise.findings.items())
-        if each.checklist == data.checklist and id not in reported
-    ]
-    if not others:
-        return
-    rank = STAGE_RANK[data.stage]
-    denied = {
-        result.item: result.outcome
-        for result in data.results
-        if result.outcome is not Outcome.FINDING and not result.ref
-    }
-    places = {
-        identity(data, result): result.outcome
-        for result in data.results
-        if result.outcome is not Outcome.FINDING and result.ref
-    }
-    for finding in others:
-        outcome = places.get(finding.id) or denied.get(finding.item)
-        if outcome is not None:
-            if _same_word(finding.said[rank], outcome, data.round_id):
-                continue
-            said = Said(shared_text(data.round_id), outcome, None, data.inspected_on, str(data.submission_id))
-            deny(turn, finding, said, rank)
-        elif replaced is not None and _said_by(finding, rank, replaced):
-            withdraw_word(turn, finding, rank)
+    """What an inspection says, or no longer says, of the enterprise's other findings on its checklist.
+
+    `denied` holds the items answered as a whole, `places` the ids of findings denied by reference.
+    """
+    for id, finding in sorted(enterprise.findings.items()):
+        if finding.checklist != word.checklist or id in reported:
+            continue
+        outcome = places.get(id) or denied.get(finding.item)
+        if outcome is None:
+            if replaced is not None and _said_by(finding, word.rank, replaced):
+                withdraw_word(turn, finding, word.rank)
+        elif not _same_word(finding.said[word.rank], outcome, word.round_id):
+            deny(turn, finding, Said(word.round_id, outcome, None, word.on, word.submission), word.rank)
 
 
 def _same_word(said: Said | None, outcome: Outcome, round_id: str) -> bool:

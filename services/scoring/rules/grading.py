@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from services.scoring.rules.rulebook import COLOURS, MICRO, Grading, Json, Rulebook, micro
+from services.scoring.rules.measures import COLOURS, MICRO, Json, micro
+from services.scoring.rules.rulebook import Grading, Rulebook
 from services.scoring.rules.state import STAGE_NAMES, Enterprise, Graded
 from shared.errors import Rejected
 from shared.events.inspections import Grading as Reported

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.scoring.rules.output import Json
+from services.scoring.rules.measures import Json
 from services.scoring.rules.rulebook import Rulebook
 from services.scoring.rules.state import Enterprise, HazardUnit
 from shared.errors import Rejected

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.scoring.rules.output import Cause, Derived, Json, named, type_of
+from services.scoring.rules.measures import Json
+from services.scoring.rules.output import Cause, Derived, named, type_of
 from shared.events.hazards import HazardCleared, HazardRaised, HazardUpdated
 
 RAISED, UPDATED, CLEARED = type_of(HazardRaised), type_of(HazardUpdated), type_of(HazardCleared)

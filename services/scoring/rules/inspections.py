@@ -1,12 +1,41 @@
-"""Inspections: which submission stands for a submission key, the grading that counts, and the findings in it. Called by the fold."""
+"""Inspections: which submission stands for a submission key, the grading that counts, the findings in it. Called by the fold."""
+
+from dataclasses import dataclass, field
 
 from services.scoring.rules import findings, grading
-from services.scoring.rules.rulebook import shared_text
+from services.scoring.rules.measures import shared_text
 from services.scoring.rules.state import STAGE_RANK, Enterprise, Submission
 from services.scoring.rules.turn import Turn
 from shared.errors import Rejected
 from shared.events.base import Outcome
-from shared.events.inspections import InspectionSubmitted
+from shared.events.inspections import InspectionSubmitted, ItemResult
+
+
+@dataclass(slots=True)
+class Answers:
+    """The results of one inspection, sorted: findings, whole items answered without one, and places denied by reference."""
+
+    findings: list[ItemResult] = field(default_factory=list)
+    conform: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    places: list[ItemResult] = field(default_factory=list)
+
+
+def sorted_answers(data: InspectionSubmitted) -> Answers:
+    """The answers by kind."""
+    answers = Answers()
+    found, conform, skipped, places = answers.findings, answers.conform, answers.skipped, answers.places
+    for result in data.results:
+        outcome = result.outcome
+        if outcome is Outcome.FINDING:
+            found.append(result)
+        elif result.ref:
+            places.append(result)
+        elif outcome is Outcome.CONFORM:
+            conform.append(result.item)
+        else:
+            skipped.append(result.item)
+    return answers
 
 
 def on_inspection(turn: Turn, enterprise: Enterprise, data: InspectionSubmitted) -> bool:
@@ -20,40 +49,41 @@ def on_inspection(turn: Turn, enterprise: Enterprise, data: InspectionSubmitted)
     if data.grading is not None:
         grading.check(data.grading, turn.book.grading(data.inspected_on))
     turn.touch(enterprise)
-    replaced = stand(turn, enterprise, data)
-    reported = {
-        findings.report(turn, enterprise, data, result, always_major)
-        for result in data.results
-        if result.outcome is Outcome.FINDING
-    }
-    findings.speak_of_others(turn, enterprise, data, reported, replaced)
+    answers, word = sorted_answers(data), findings.Word.of(data)
+    replaced = stand(turn, enterprise, data, word, answers)
+    reported = {findings.report(turn, enterprise, word, result, always_major) for result in answers.findings}
+    if len(reported) < len(enterprise.findings):
+        denied = dict.fromkeys(answers.conform, Outcome.CONFORM) | dict.fromkeys(
+            answers.skipped, Outcome.NOT_APPLICABLE
+        )
+        places = {findings.identity(word, result): result.outcome for result in answers.places}
+        findings.speak_of_others(turn, enterprise, word, reported, denied, places, replaced)
     if data.grading is not None:
         grade(turn, enterprise, data)
     return replaced is not None
 
 
-def stand(turn: Turn, enterprise: Enterprise, data: InspectionSubmitted) -> Submission | None:
+def stand(
+    turn: Turn, enterprise: Enterprise, data: InspectionSubmitted, word: findings.Word, answers: Answers
+) -> Submission | None:
     """The submission stands for its key from now on; the one it replaces, if any."""
-    rank, current = STAGE_RANK[data.stage], turn.unit.current
-    if current is not None and data.round_id < current:
+    current = turn.unit.current
+    if current is not None and word.round_id < current:
         return None
-    plain = [result for result in data.results if not result.ref and result.outcome is not Outcome.FINDING]
-    conform = " ".join([result.item for result in plain if result.outcome is Outcome.CONFORM])
-    skipped = " ".join([result.item for result in plain if result.outcome is not Outcome.CONFORM]) if plain else ""
     submission = Submission(
-        shared_text(data.round_id),
-        rank,
-        shared_text(data.checklist),
-        str(data.submission_id),
+        word.round_id,
+        word.rank,
+        word.checklist,
+        word.submission,
         data.seq,
         data.inspected_on,
         data.late,
-        shared_text(conform),
-        shared_text(skipped),
+        shared_text(f" {' '.join(answers.conform)} "),
+        shared_text(f" {' '.join(answers.skipped)} "),
     )
     standing = enterprise.submissions
     for position, each in enumerate(standing):
-        if each.stage == rank and each.checklist == data.checklist and each.round_id == data.round_id:
+        if each.stage == word.rank and each.checklist == word.checklist and each.round_id == word.round_id:
             standing[position] = submission
             return each
     standing.append(submission)
@@ -62,14 +92,10 @@ def stand(turn: Turn, enterprise: Enterprise, data: InspectionSubmitted) -> Subm
 
 def grade(turn: Turn, enterprise: Enterprise, data: InspectionSubmitted) -> None:
     """The stage's latest non-null grading, unless one of a later round stands already."""
-    rank, table = STAGE_RANK[data.stage], turn.book.grading(data.inspected_on)
+    rank = STAGE_RANK[data.stage]
     old = enterprise.gradings[rank]
     if data.grading is None or (old is not None and old.round_id > data.round_id):
         return
+    table = turn.book.grading(data.inspected_on)
     enterprise.gradings[rank] = grading.reported(data.grading, shared_text(data.round_id), table, data.inspected_on)
-    regrade(turn, enterprise)
-
-
-def regrade(turn: Turn, enterprise: Enterprise) -> None:
-    """The grade that counts in the current round, by the table in force when that stage inspected."""
     grading.regrade(enterprise, turn.unit.current, turn.book)

@@ -8,17 +8,16 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 from pydantic import BaseModel
 
+from services.scoring.rules.measures import Json
 from shared.events.base import NAMESPACE
 from shared.events.catalogue import CATALOGUE, by_model
 from shared.events.envelope import Event, Header, headers
 
 SOURCE = "keycounty/scoring"
-Json = dict[str, Any]
 _SEED = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
 _CLEAR = ~(0xF000 << 64 | 0xC000 << 48)
 _VERSION_5 = 5 << 76 | 0x8000 << 48
@@ -34,11 +33,10 @@ def named(name: str) -> str:
 
 @dataclass(slots=True)
 class Cause:
-    """The event of the log that is folded, and where it stands. `at` is its time in UTC, as text."""
+    """The event of the log that is folded, and where it stands."""
 
     id: uuid.UUID
     time: datetime
-    at: str
     correlation_id: str | None
     traceparent: str | None
     position: Json
@@ -47,7 +45,12 @@ class Cause:
     def of(cls, event: Event, partition: int, offset: int) -> "Cause":
         """The cause that an event is."""
         position = {"partition": partition, "offset": offset}
-        return cls(event.id, event.time, instant(event.time), event.correlation_id, event.traceparent, position)
+        return cls(event.id, event.time, event.correlation_id, event.traceparent, position)
+
+    @property
+    def at(self) -> str:
+        """Its time in UTC, as text."""
+        return instant(self.time)
 
 
 def instant(time: datetime) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from services.scoring.rules.rulebook import shared_text
+from services.scoring.rules.measures import shared_text
 from services.scoring.rules.state import (
     Accident,
     Enterprise,

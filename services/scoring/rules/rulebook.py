@@ -1,34 +1,21 @@
 """The rule sets of one round, prepared for the fold: figures as whole millionths, constant texts built once."""
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from services.scoring.rules.components import SCORES, Score
+from services.scoring.rules.measures import COLOURS, MICRO, Json, micro, shared_text
 from shared.errors import Rejected
-from shared.events.base import Colour, RuleSetRef
+from shared.events.base import RuleSetRef
 from shared.rulesets import NotInForce, RuleSet, RuleSets, UnknownRuleSet, decree493, grading, parks
 from shared.rulesets import installations as ages
-from shared.rulesets.unit_index import UnitIndex
-
-MICRO = 1_000_000
-COLOURS = tuple(Colour)
-Json = dict[str, Any]
+from shared.rulesets.unit_index import Component, UnitIndex
 
 
 class RuleSetMismatch(Exception):
     """The log names rule sets that are not at hand with the same hash: nothing may be worked out, the worker stops."""
-
-
-def shared_text(text: str) -> str:
-    """The one copy of a text that many enterprises have in common (item lists, codes, checklists)."""
-    return sys.intern(text)
-
-
-def micro(value: float) -> int:
-    """A figure as whole millionths: sums of these do not depend on their order."""
-    return round(value * MICRO)
 
 
 class GradingItem(NamedTuple):
@@ -66,6 +53,7 @@ class Index:
     band_values: dict[str, int]
     bands: tuple[float, ...]
     vetoes: tuple[tuple[str, int], ...]
+    components: tuple[tuple[Component, Score, float | None], ...]
 
 
 class Rulebook:
@@ -169,4 +157,7 @@ def prepared_index(rule_set: RuleSet) -> Index:
     parks_ = {str(band): micro(value) for band, value in values.items()}
     vetoes = tuple((veto.id, COLOURS.index(veto.at_best)) for veto in rules.veto)
     bands = tuple(rules.bands[colour] for colour in COLOURS)
-    return Index(rules, rule_set.ref.model_dump(), rule_set.label, weights, parks_, bands, vetoes)
+    scored = tuple(
+        (each, SCORES[each.id], None if each.empty == "skip" else float(each.empty)) for each in rules.component
+    )
+    return Index(rules, rule_set.ref.model_dump(), rule_set.label, weights, parks_, bands, vetoes, scored)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 
-from services.scoring.rules.rulebook import Index, Json, Rulebook
+from services.scoring.rules.measures import Json
+from services.scoring.rules.rulebook import Index, Rulebook
 from shared.events.base import Focus, Grade, Outcome, Stage
 from shared.events.inspections import RoundOpened
 
@@ -161,6 +162,7 @@ class Enterprise:
     tally: tuple[int, ...] = (0,) * 9
     units_tally: tuple[int, ...] = (0, 0, 0, 0, 0, 0)
     ages_tally: tuple[int, ...] = (0, 0, 0)
+    part: tuple[int, ...] = (0,) * 31
     enrolled: bool = False
     score: int = -1
     graded_stage: int = -1

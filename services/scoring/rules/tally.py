@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from operator import add, sub
 
-from services.scoring.rules.rulebook import MICRO, Index
+from services.scoring.rules.components import Figures
+from services.scoring.rules.measures import MICRO
+from services.scoring.rules.rulebook import Index
 from services.scoring.rules.state import CLOSED, DISPUTED, Enterprise, Finding, HazardUnit, Installation, Unit
-from services.scoring.rules.unit_index import NOTHING, Figures, Verdict
+from services.scoring.rules.unit_index import NOTHING, Verdict
 from shared.events.base import Grade
 
 Counts = tuple[int, ...]
@@ -53,6 +55,7 @@ OWN_COUNTS = (
 ENTERPRISE_COUNTS = FINDING_COUNTS + HAZARD_UNIT_COUNTS + INSTALLATION_COUNTS + OWN_COUNTS
 NO_ENTERPRISE: Counts = (0,) * len(ENTERPRISE_COUNTS)
 AT = {name: position for position, name in enumerate(ENTERPRISE_COUNTS)}
+DIRECT_RED = AT["direct_red"]
 SHOWN_COUNTS = tuple(name for name in ENTERPRISE_COUNTS if name not in ("grade_weight", "grade_sum"))
 
 
@@ -151,7 +154,8 @@ class Totals:
 
     def moved(self, before: Counts, after: Counts) -> None:
         """Replaces an enterprise's part."""
-        self.counts = list(map(add, self.counts, map(sub, after, before)))
+        if before != after:
+            self.counts = list(map(add, self.counts, map(sub, after, before)))
 
     def see_finding(self, finding: Finding) -> None:
         """Files a finding of a real enterprise under what it now is. `forget_finding` comes first when it was filed."""

@@ -1,12 +1,14 @@
 """One event being folded: what it touches, as it was before; `settle` works out every consequence of the difference."""
 
 from dataclasses import dataclass, field
+from operator import add, sub
 from typing import Any, NamedTuple
 
 from services.scoring.rules import assessed, tally, unit_risk
 from services.scoring.rules.hazards import Standing, Subject, moved
+from services.scoring.rules.measures import COLOURS, MICRO
 from services.scoring.rules.output import Cause, Derived
-from services.scoring.rules.rulebook import COLOURS, MICRO, Index, Rulebook
+from services.scoring.rules.rulebook import Index, Rulebook
 from services.scoring.rules.state import CLOSED, STAGES, Enterprise, Finding, Unit
 from services.scoring.rules.tally import Totals
 from shared.events.base import Grade
@@ -21,13 +23,6 @@ class FindingBefore(NamedTuple):
     counts: tally.Counts
     hazard: Standing | None
     due_on: Any
-
-
-class EnterpriseBefore(NamedTuple):
-    """What an enterprise was before the event."""
-
-    counts: tally.Counts
-    red: Standing | None
 
 
 @dataclass(slots=True)
@@ -50,7 +45,7 @@ class Turn:
     book: Rulebook
     pending: Pending
     findings: dict[str, tuple[Finding, FindingBefore]] = field(default_factory=dict)
-    enterprises: dict[tuple[bool, str], tuple[Enterprise, EnterpriseBefore]] = field(default_factory=dict)
+    enterprises: dict[tuple[bool, str], tuple[Enterprise, Standing | None]] = field(default_factory=dict)
     rebuilt: bool = False
     only_changes: bool = False
     reason: str = "no_longer"
@@ -65,12 +60,7 @@ class Turn:
         """The event changes this enterprise: call it before the first change."""
         key = (enterprise.drill, enterprise.id)
         if key not in self.enterprises:
-            counts = (
-                tally.NO_ENTERPRISE
-                if enterprise.drill
-                else tally.of_enterprise(enterprise, self.unit.current, self.index)
-            )
-            self.enterprises[key] = (enterprise, EnterpriseBefore(counts, red_hazard(enterprise)))
+            self.enterprises[key] = (enterprise, red_hazard(enterprise))
 
     def touch_finding(self, finding: Finding, *, new: bool = False) -> None:
         """The event changes this finding: call it before the first change."""
@@ -135,7 +125,7 @@ def settle_finding(turn: Turn, finding: Finding, was: FindingBefore) -> None:
     unit, enterprise = turn.unit, finding.enterprise
     counts = tally.of_finding(finding, unit.current)
     if counts != was.counts and not turn.rebuilt:
-        enterprise.tally = tuple(map(sum, zip(enterprise.tally, counts, (-each for each in was.counts), strict=True)))
+        enterprise.tally = tuple(map(add, enterprise.tally, map(sub, counts, was.counts)))
     if not enterprise.drill and not turn.rebuilt:
         turn.totals.forget_finding(finding.id, was.due_on)
         turn.totals.see_finding(finding)
@@ -156,22 +146,22 @@ def settle_finding(turn: Turn, finding: Finding, was: FindingBefore) -> None:
         turn.row("finding", finding.id, finding)
 
 
-def settle_enterprise(turn: Turn, enterprise: Enterprise, before: EnterpriseBefore) -> None:
+def settle_enterprise(turn: Turn, enterprise: Enterprise, before: Standing | None) -> None:
     """The enterprise's part of its unit, its hazard of being red, and that its assessment is due."""
     unit = turn.unit
     if not enterprise.drill and not turn.rebuilt:
         after = tally.of_enterprise(enterprise, unit.current, turn.index)
-        if after != before.counts:
-            turn.totals.moved(before.counts, after)
-        if after[tally.AT["direct_red"]]:
+        turn.totals.moved(enterprise.part, after)
+        enterprise.part = after
+        if after[tally.DIRECT_RED]:
             turn.totals.direct_red.add(enterprise.id)
         else:
             turn.totals.direct_red.discard(enterprise.id)
     red = red_hazard(enterprise)
-    if red is not None or before.red is not None:
+    if red is not None or before is not None:
         subject = f"drill:{enterprise.id}" if enterprise.drill else enterprise.id
         about = Subject("enterprise.red", subject, unit.id, enterprise.id, unit.current, drill=enterprise.drill)
-        events, enterprise.reds = moved(turn.cause, about, enterprise.reds, before.red, red, turn.reason)
+        events, enterprise.reds = moved(turn.cause, about, enterprise.reds, before, red, turn.reason)
         turn.pending.events += events
     turn.pending.enterprises[unit.id, enterprise.drill, enterprise.id] = turn.cause
     turn.row("drill" if enterprise.drill else "enterprise", enterprise.id, enterprise)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from services.scoring.rules.output import Json
-from services.scoring.rules.rulebook import COLOURS, MICRO, Index
-from services.scoring.rules.unit_index import Figures, verdict
+from services.scoring.rules.components import Figures
+from services.scoring.rules.measures import COLOURS, MICRO, Json
+from services.scoring.rules.rulebook import Index
+from services.scoring.rules.unit_index import verdict
 
 Kind = Literal["points", "count", "days", "share"]
 

@@ -2,8 +2,8 @@
 
 from services.scoring.rules.calendar import day_of
 from services.scoring.rules.hazards import Standing, Subject, moved
+from services.scoring.rules.measures import micro
 from services.scoring.rules.output import Cause
-from services.scoring.rules.rulebook import micro
 from services.scoring.rules.state import Accident, Park, Unit
 from services.scoring.rules.turn import Turn
 from services.scoring.rules.unit_risk import count_apart

@@ -5,17 +5,54 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from services.scoring.rules import assessed_unit, tally
 from services.scoring.rules.calendar import day_of, midnight
+from services.scoring.rules.components import Figures
 from services.scoring.rules.hazards import RAISED, UPDATED, Standing, Subject, cleared, stated
+from services.scoring.rules.measures import COLOURS
 from services.scoring.rules.output import Cause
-from services.scoring.rules.rulebook import COLOURS
 from services.scoring.rules.state import Enterprise, Round, Unit, UnitHazard
 from services.scoring.rules.tally import AT, Totals
-from services.scoring.rules.unit_index import NOTHING, Figures, Verdict, verdict
+from services.scoring.rules.unit_index import NOTHING, Verdict, verdict
 from shared.events.base import Stage
 
 if TYPE_CHECKING:
     from services.scoring.rules.turn import Pending
 
+(
+    ENROLLED,
+    SELF_INSPECTED,
+    RE_EXAMINED,
+    EXPERT_VERIFIED,
+    GRADED,
+    GRADE_WEIGHT,
+    GRADE_SUM,
+    DIRECT_RED,
+    OPEN_MAJOR,
+    OVERDUE_MAJOR,
+    OVERDUE_ORDINARY,
+    CLOSED,
+    CLOSED_IN_TIME,
+    INSTALLATIONS,
+    SETTLED_INSTALLATIONS,
+) = (
+    AT[name]
+    for name in (
+        "enrolled",
+        "self_inspected",
+        "re_examined",
+        "expert_verified",
+        "graded",
+        "grade_weight",
+        "grade_sum",
+        "direct_red",
+        "open_major",
+        "overdue_major",
+        "overdue_ordinary",
+        "closed",
+        "closed_in_time",
+        "installations",
+        "settled_installations",
+    )
+)
 KINDS = {2: "unit.orange", 3: "unit.red"}
 
 
@@ -58,27 +95,27 @@ def figures(unit: Unit, totals: Totals) -> Figures:
     if current is None:
         return Figures()
     counts = totals.counts
-    overdue = counts[AT["overdue_major"]] + counts[AT["overdue_ordinary"]]
+    overdue = counts[OVERDUE_MAJOR] + counts[OVERDUE_ORDINARY]
     return Figures(
-        counts[AT["enrolled"]],
-        counts[AT["graded"]],
-        counts[AT["grade_weight"]],
-        counts[AT["grade_sum"]],
-        counts[AT["open_major"]],
-        counts[AT["overdue_major"]],
-        counts[AT["closed"]] + unit.closed + overdue,
-        counts[AT["closed_in_time"]] + unit.timely,
-        counts[AT["self_inspected"]],
-        counts[AT["re_examined"]],
-        counts[AT["expert_verified"]],
+        counts[ENROLLED],
+        counts[GRADED],
+        counts[GRADE_WEIGHT],
+        counts[GRADE_SUM],
+        counts[OPEN_MAJOR],
+        counts[OVERDUE_MAJOR],
+        counts[CLOSED] + unit.closed + overdue,
+        counts[CLOSED_IN_TIME] + unit.timely,
+        counts[SELF_INSPECTED],
+        counts[RE_EXAMINED],
+        counts[EXPERT_VERIFIED],
         current.opened.expert_target,
-        counts[AT["installations"]],
-        counts[AT["settled_installations"]],
+        counts[INSTALLATIONS],
+        counts[SETTLED_INSTALLATIONS],
         len(unit.parks),
         totals.park_values,
         len(current.opened.key_tasks),
         totals.task_progress,
-        counts[AT["direct_red"]],
+        counts[DIRECT_RED],
         totals.larger,
         totals.major,
         in_important_period(current, today(unit)),
@@ -103,9 +140,9 @@ def rebuild(unit: Unit, totals: Totals) -> None:
     totals.clear()
     for enterprise in unit.enterprises.values():
         retally(enterprise, current)
-        counts = tally.of_enterprise(enterprise, current, index)
+        counts = enterprise.part = tally.of_enterprise(enterprise, current, index)
         totals.moved(tally.NO_ENTERPRISE, counts)
-        if counts[AT["direct_red"]]:
+        if counts[DIRECT_RED]:
             totals.direct_red.add(enterprise.id)
         if enterprise.installations:
             totals.ageing.add(enterprise.id)
