@@ -336,7 +336,7 @@ def round_body(**changes: Any) -> Any:
 
 
 def make_uscc(region: str, number: int) -> str:
-    body = f"91{region}MATST{number:04}"
+    body = f"91{region}MATET{number:04}"
     return body + str(uscc.calc_check_digit(body))
 
 

@@ -181,7 +181,9 @@ def _findings(client: Client) -> dict[str, Body]:
         results = {(result["item"], result.get("ref", "")): result for result in sent.post.body.get("results", [])}
         for named in sent.answer.get("findings", []):
             result = next(one for (item, _), one in results.items() if item == named["item"])
-            found[named["finding_id"]] = result | {key: sent.post.body[key] for key in ("unit_id", "enterprise_id")}
+            about = {key: sent.post.body[key] for key in ("unit_id", "enterprise_id")}
+            due_on = result["due_on"] or found.get(named["finding_id"], {}).get("due_on")
+            found[named["finding_id"]] = result | about | {"due_on": due_on}
     return found
 
 

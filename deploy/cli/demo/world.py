@@ -358,8 +358,15 @@ class _Unit:
             "description": "Synthetic finding of the demo; no real plant is meant.",
             "focus": ["major_hazard"],
             "measure": "Put right and verify.",
-            "due_on": "2023-02-17" if overdue else "2023-03-20",
+            "due_on": self._due_on(stage, overdue=overdue),
         }
+
+    @staticmethod
+    def _due_on(stage: str, *, overdue: bool) -> str | None:
+        """A date that has passed was given by an earlier stage; the experts leave it standing."""
+        if not overdue:
+            return "2023-03-20"
+        return None if stage == "expert_verification" else "2023-02-17"
 
     def _grading(self, stage: str, enterprise: str) -> Body | None:
         if stage == "expert_verification":

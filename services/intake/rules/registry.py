@@ -33,7 +33,9 @@ Named = Names | Name
 
 
 class Unit(Body):
-    """A guidance unit; its county authority, from which the chain follows `parent`. `synthetic` units say so everywhere."""
+    """A guidance unit; its county authority, from which the chain follows `parent`. `synthetic` units say so
+    everywhere.
+    """
 
     name: Named
     kind: str | None = Field(default=None, max_length=50)
@@ -64,7 +66,9 @@ class Contact(Body):
 
 
 class Authority(Body):
-    """An authority of one tier. `units` null: those whose county authority it is, and those of the authorities below it."""
+    """An authority of one tier. `units` null: those whose county authority it is, and those of the authorities below
+    it.
+    """
 
     name: Named
     tier: Literal["county", "prefecture", "province", "national"]
