@@ -1,4 +1,4 @@
-"""From a hazard on the bus to messages at receivers, acknowledgement, escalation and clearing, over stores in memory."""
+"""From a hazard on the bus to messages, acknowledgement, escalation and clearing, over stores in memory."""
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -8,7 +8,7 @@ import pytest
 
 from services.notify.ports import Sent
 from shared.http.permissions import Role
-from tests.contract.notify.world import ADMIN, Receiver, World, contact, authority, settings
+from tests.contract.notify.world import ADMIN, Receiver, World, authority, contact, settings
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Notify in one process over any stores and bus: a clock to turn, receivers that can be told how to answer, a registry."""
+"""Notify in one process over any stores and bus, with a clock to turn and receivers that answer as told."""
 
 import asyncio
 import itertools
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -159,7 +159,7 @@ class World:
         self.notify: Assembled = assemble(config, self.adapters)
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> "World":
+    async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(part.run()) for part in self.notify.parts]
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.notify.app), base_url="http://notify.test")
         return self
