@@ -1,7 +1,10 @@
-"""Receipts and their chains, as pure functions: made by intake, verified offline by anybody (`keycounty receipts verify`).
+"""Receipts and their chains, as pure functions: made by intake, verified offline by anybody (`keycounty receipts
+verify`).
 
-A receipt is `{"subject", "seq", "sha256", "prev", "accepted_at", "kid", "signature"}`: `sha256` (hex) of the bytes received, `prev` the SHA-256 (hex) of
-the previous receipt's canonical form (RFC 8785), Ed25519 over the canonical form without `signature` (base64url, no padding).
+A receipt is `{"subject", "seq", "sha256", "prev", "accepted_at", "kid", "signature"}`: `sha256` (hex) of the bytes
+received, `prev` the SHA-256 (hex) of
+the previous receipt's canonical form (RFC 8785), Ed25519 over the canonical form without `signature` (base64url, no
+padding).
 """
 
 import base64
@@ -29,7 +32,9 @@ FIELDS = ("subject", "seq", "sha256", "prev", "accepted_at", "kid", "signature")
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with a chain: the place in the file (0 first), the sequence number there, the kind, and a sentence."""
+    """What is wrong with a chain: the place in the file (0 first), the sequence number there, the kind, and a
+    sentence.
+    """
 
     index: int
     seq: int | None
@@ -38,7 +43,9 @@ class Flaw:
 
 
 class SigningKeys:
-    """The Ed25519 keys of one issuer. The first signs; the others only stay published, so that old receipts verify after a rotation."""
+    """The Ed25519 keys of one issuer. The first signs; the others only stay published, so that old receipts verify
+    after a rotation.
+    """
 
     def __init__(self, private_keys: Sequence[Ed25519PrivateKey]) -> None:
         if not private_keys:
@@ -92,7 +99,9 @@ def signed_by(receipt: Receipt, key: Ed25519PublicKey) -> bool:
 
 
 def verify_chain(receipts: Sequence[Receipt], keys: Mapping[str, Ed25519PublicKey]) -> list[Flaw]:
-    """Every flaw of one subject's chain from its first receipt on: missing, altered, reordered and foreign links, each named by place."""
+    """Every flaw of one subject's chain from its first receipt on: missing, altered, reordered and foreign links, each
+    named by place.
+    """
     flaws: list[Flaw] = []
     whole = [(index, receipt) for index, receipt in enumerate(receipts) if not _malformed(index, receipt, flaws)]
     subject = whole[0][1]["subject"] if whole else None
@@ -185,7 +194,7 @@ def public_keys(document: Mapping[str, Any] | str) -> dict[str, Ed25519PublicKey
     if isinstance(document, str):
         key = load_pem_public_key(document.encode())
         if not isinstance(key, Ed25519PublicKey):
-            raise ValueError("the PEM file holds no Ed25519 public key")
+            raise ValueError("the PEM file holds no Ed25519 public key")  # noqa: TRY004 - what the file says is wrong
         return {kid_of(key): key}
     found = [_from_jwk(each) for each in document.get("keys", [document])]
     return {

@@ -25,7 +25,9 @@ BATCH = 500
 
 
 class Announcer:
-    """Folds the changes a second time, up to what is announced: what follows from a change depends on the registry just before it."""
+    """Folds the changes a second time, up to what is announced: what follows from a change depends on the registry
+    just before it.
+    """
 
     def __init__(
         self, store: RegistryStore, publisher: Publisher, leases: Leases, now: Callable[[], datetime], zone: ZoneInfo
@@ -112,7 +114,8 @@ class Announcer:
         self._days.update(last)
 
     def _units(self) -> Iterable[str]:
-        # Findings outlive their round, and only scoring knows which are open: so every unit that was ever enrolled, while it is registered.
+        # Findings outlive their round, and only scoring knows which are open: so every unit that was ever enrolled,
+        # while it is registered.
         enrolled = {enrolment["unit_id"] for enrolment in self._registry.all("enrolments").values()}
         return sorted((enrolled | (self._days or {}).keys()) & self._registry.all("units").keys())
 
@@ -136,7 +139,9 @@ def _record(found: Announcement):  # type: ignore[no-untyped-def]
 
 
 class Counter:
-    """Publishes, per held shard, how many submissions were accepted and published: reporting shows from it that none is missing."""
+    """Publishes, per held shard, how many submissions were accepted and published: reporting shows from it that none
+    is missing.
+    """
 
     def __init__(
         self, store: SubmissionStore, publisher: Publisher, leases: Leases, now: Callable[[], datetime]

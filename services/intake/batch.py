@@ -1,6 +1,8 @@
-"""Batches: a file of many submissions, taken line by line with constant memory. Called by the batch routes and nothing else.
+"""Batches: a file of many submissions, taken line by line with constant memory. Called by the batch routes and
+nothing else.
 
-Each line stands for itself: the good ones are taken, the bad ones named. A line's idempotency key is the hash of its content, so sending a file
+Each line stands for itself: the good ones are taken, the bad ones named. A line's idempotency key is the hash of
+its content, so sending a file
 again changes nothing.
 """
 
@@ -81,7 +83,9 @@ def ndjson_lines(file: BinaryIO) -> Iterator[Line]:
 
 
 def sheet_lines(file: BinaryIO, family: Family, *, xlsx: bool) -> Iterator[Line]:
-    """The submissions of a CSV or XLSX file; a line's number is that of its first row. Raises `Faulty` for a file that is none."""
+    """The submissions of a CSV or XLSX file; a line's number is that of its first row. Raises `Faulty` for a file that
+    is none.
+    """
     digest = _digest(file)
     rows = xlsx_rows(file, family) if xlsx else csv_rows(file, family)
     for sheet in submissions(rows, family):

@@ -1,4 +1,6 @@
-"""The registry as intake keeps it: changes in one order, checked against everything before them, folded in memory. Used by handlers and API."""
+"""The registry as intake keeps it: changes in one order, checked against everything before them, folded in memory.
+Used by handlers and API.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +23,9 @@ Decide = Callable[[Registry], Mapping[str, Any] | None]
 
 
 class Book:
-    """Replicas agree on the order by the revision's unique index: whoever finds it taken reads on, decides again, and tries the next."""
+    """Replicas agree on the order by the revision's unique index: whoever finds it taken reads on, decides again, and
+    tries the next.
+    """
 
     def __init__(
         self, store: RegistryStore, registry: Registry, rule_sets: Sequence[RuleSetRef], on_change: Callable[[], None]
@@ -38,7 +42,9 @@ class Book:
     async def put(
         self, kind: str, id: str, decide: Decide, *, at: datetime, by: str, correlation_id: str | None
     ) -> Change:
-        """Stores what `decide` makes of the registry as it stands (None deletes). It may raise, and may be asked again."""
+        """Stores what `decide` makes of the registry as it stands (None deletes). It may raise, and may be asked
+        again.
+        """
         async with self._lock:
             for _ in range(TAKEN_IN_A_ROW):
                 found = decide(self.registry)

@@ -1,4 +1,6 @@
-"""The columns of the spreadsheets: field, Chinese header, how a cell's text becomes a value. Used by spreadsheets and templates."""
+"""The columns of the spreadsheets: field, Chinese header, how a cell's text becomes a value. Used by spreadsheets and
+templates.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +18,9 @@ _YES = {"是": True, "true": True, "1": True, "yes": True, "否": False, "false"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`field` is the path in the body (or in a row of `into`); `choices` are the Chinese words that the template offers."""
+    """`field` is the path in the body (or in a row of `into`); `choices` are the Chinese words that the template
+    offers.
+    """
 
     name: str
     zh: str

@@ -1,7 +1,10 @@
-"""Gathers concurrent submissions into one ordered write; gives each its sequence number and receipt. Called by the handlers.
+"""Gathers concurrent submissions into one ordered write; gives each its sequence number and receipt. Called by the
+handlers.
 
-While a write is under way the next ones gather, so the write before sets the pace and no timer is needed. The sequence needs no lock: a
-number is taken by the unique index (subject, seq), and whoever finds it taken looks again. An insert is ordered, so a link of a chain is never
+While a write is under way the next ones gather, so the write before sets the pace and no timer is needed. The
+sequence needs no lock: a
+number is taken by the unique index (subject, seq), and whoever finds it taken looks again. An insert is ordered, so
+a link of a chain is never
 stored without the one before it.
 """
 
@@ -39,7 +42,9 @@ class _Waiting:
 
 
 class Committer:
-    """The one writer of submissions in this process. `on_stored` hears of what was stored, in order, before the callers do."""
+    """The one writer of submissions in this process. `on_stored` hears of what was stored, in order, before the
+    callers do.
+    """
 
     def __init__(
         self, store: SubmissionStore, keys: receipts.SigningKeys, on_stored: Callable[[Sequence[Submission]], None]
@@ -52,7 +57,9 @@ class Committer:
         self._writing: asyncio.Task[None] | None = None
 
     async def commit(self, draft: Draft) -> Committed:
-        """Stores the draft. Raises `Faulty` when the subject's state stands against it, `Unavailable` when the store is away."""
+        """Stores the draft. Raises `Faulty` when the subject's state stands against it, `Unavailable` when the store
+        is away.
+        """
         waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if self._writing is None or self._writing.done():
@@ -150,7 +157,9 @@ class Committer:
 
 
 def objections(draft: Draft, head: Head) -> list[Fault]:
-    """What the subject's state has against a draft: what it refers to is unknown, or it replaces another without a reason."""
+    """What the subject's state has against a draft: what it refers to is unknown, or it replaces another without a
+    reason.
+    """
     becoming = draft.becoming
     found = missing_needs(becoming, head.known)
     if becoming.reason_needed and becoming.version_key in head.versions and becoming.supersedes_reason is None:

@@ -1,4 +1,6 @@
-"""Intake's use cases for submissions: check everything, store, tell what became of it. Called by the API, the batch and the pages."""
+"""Intake's use cases for submissions: check everything, store, tell what became of it. Called by the API, the batch
+and the pages.
+"""
 
 import hashlib
 import uuid
@@ -94,7 +96,8 @@ async def faults_of(intake: Intake, body: bodies.Submission, sender: Sender, *, 
 async def submit(
     intake: Intake, posted: Posted, sender: Sender, faults: Sequence[Fault], wait_s: float = PUBLISHED_WITHIN_S
 ) -> Answer:
-    """Stores the submission, waiting a moment for it to be published. Raises `Faulty`, also for a key used for another body.
+    """Stores the submission, waiting a moment for it to be published. Raises `Faulty`, also for a key used for
+    another body.
 
     A repeat gets its first answer even when, by now, something would stand against it.
     """

@@ -1,4 +1,6 @@
-"""Keeps this replica's share of the leases: the shards of units, and the registry's announcer. Asked by outbox and announcer before each step."""
+"""Keeps this replica's share of the leases: the shards of units, and the registry's announcer. Asked by outbox and
+announcer before each step.
+"""
 
 import asyncio
 import math
@@ -19,7 +21,9 @@ MARGIN_S = 1.0
 
 
 class Leases:
-    """A lease is trusted for its time less a margin, counted from before it was asked for, by this process's monotonic clock."""
+    """A lease is trusted for its time less a margin, counted from before it was asked for, by this process's monotonic
+    clock.
+    """
 
     def __init__(self, store: LeaseStore, owner: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store

@@ -1,7 +1,10 @@
-"""The only publisher of submissions: a subject's oldest first, marked when it is with the broker. Fed by the committer, run by wiring.
+"""The only publisher of submissions: a subject's oldest first, marked when it is with the broker. Fed by the
+committer, run by wiring.
 
-What this replica stored goes out from memory; what is left over (a crash, a broker that was away, another replica) is swept from the store. A
-submission goes out only when the one before it is known to be with the broker, so no pause or takeover can reorder a subject: at worst the
+What this replica stored goes out from memory; what is left over (a crash, a broker that was away, another replica)
+is swept from the store. A
+submission goes out only when the one before it is known to be with the broker, so no pause or takeover can reorder
+a subject: at worst the
 same bytes go out twice.
 """
 

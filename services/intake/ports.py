@@ -1,4 +1,6 @@
-"""What intake asks of its stores. Kept by memory_stores and mongo_stores (one contract suite); used by committer, outbox and book."""
+"""What intake asks of its stores. Kept by memory_stores and mongo_stores (one contract suite); used by committer,
+outbox and book.
+"""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +22,9 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which submissions a list asks for; None = no limit. `before` is the position (accepted_at as text, id) of the last one seen."""
+    """Which submissions a list asks for; None = no limit. `before` is the position (accepted_at as text, id) of the
+    last one seen.
+    """
 
     units: frozenset[str] | None = None
     enterprises: frozenset[str] | None = None
@@ -32,10 +36,14 @@ class Wanted:
 
 
 class SubmissionStore(Protocol):
-    """Submissions, one document each. Every method may raise `Unavailable`: then nothing, or a prefix in order, was done."""
+    """Submissions, one document each. Every method may raise `Unavailable`: then nothing, or a prefix in order, was
+    done.
+    """
 
     async def add(self, submissions: Sequence[Submission]) -> Added:
-        """Inserts in order and stops at the first whose id, or (subject, seq), is taken. Durable (majority, journaled) on return."""
+        """Inserts in order and stops at the first whose id, or (subject, seq), is taken. Durable (majority, journaled)
+        on return.
+        """
         ...
 
     async def get(self, id: uuid.UUID) -> Submission | None: ...

@@ -40,7 +40,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An accepted submission, whole: one document. `value` is the event's data as published, so that every copy has the same bytes.
+    """An accepted submission, whole: one document. `value` is the event's data as published, so that every copy has
+    the same bytes.
 
     `after_revision`: the registry change that the outbox must have announced before this may be published.
     """
@@ -81,7 +82,9 @@ class Submission:
 
 @dataclass(slots=True)
 class Head:
-    """Where a subject's chain stands, and what the subject knows; changed only by the committer, dropped when in doubt."""
+    """Where a subject's chain stands, and what the subject knows; changed only by the committer, dropped when in
+    doubt.
+    """
 
     seq: int = 0
     digest: str | None = None

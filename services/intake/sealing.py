@@ -1,4 +1,6 @@
-"""Contact targets and secrets are write-only: sealed for notify as they come in, kept when a PUT leaves them out. Used by the registry routes."""
+"""Contact targets and secrets are write-only: sealed for notify as they come in, kept when a PUT leaves them out. Used
+by the registry routes.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any

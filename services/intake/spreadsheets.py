@@ -1,6 +1,8 @@
-"""Spreadsheets: rows of CSV or XLSX as submissions, and the XLSX template of a checklist. Used by the batch and the checklist routes.
+"""Spreadsheets: rows of CSV or XLSX as submissions, and the XLSX template of a checklist. Used by the batch and the
+checklist routes.
 
-One row per result; rows of one submission share enterprise, stage and checklist. A hazard unit has a row per substance, a rectification one row.
+One row per result; rows of one submission share enterprise, stage and checklist. A hazard unit has a row per
+substance, a rectification one row.
 Headers are Chinese or the English field names. Nothing in a file is executed: formulas are read as text and refused.
 """
 
@@ -45,7 +47,9 @@ class Sheet:
 
 
 def submissions(rows: Iterable[tuple[int, Mapping[str, str]]], family: Family) -> Iterator[Sheet]:
-    """Rows grouped into bodies. Rows of one submission stand together; a group that comes back later is another submission."""
+    """Rows grouped into bodies. Rows of one submission stand together; a group that comes back later is another
+    submission.
+    """
     group: list[tuple[int, Mapping[str, str]]] = []
     current: tuple[str, ...] | None = None
     for number, row in rows:
@@ -60,7 +64,9 @@ def submissions(rows: Iterable[tuple[int, Mapping[str, str]]], family: Family) -
 
 
 def csv_rows(file: BinaryIO, family: Family) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Rows of a CSV file in UTF-8 or GB 18030 by field name, with their numbers (the header is row 1). Raises `Faulty`."""
+    """Rows of a CSV file in UTF-8 or GB 18030 by field name, with their numbers (the header is row 1). Raises
+    `Faulty`.
+    """
     text = io.TextIOWrapper(file, _encoding(file), newline="")
     first = text.readline()
     text.seek(0)

@@ -1,4 +1,6 @@
-"""The XLSX template of a checklist: Chinese headers, drop-downs, a row per item, a sheet of instructions. Reproducible bytes."""
+"""The XLSX template of a checklist: Chinese headers, drop-downs, a row per item, a sheet of instructions. Reproducible
+bytes.
+"""
 
 import io
 from collections.abc import Mapping

@@ -1,4 +1,6 @@
-"""The only place that constructs intake's adapters: `build(settings)` for real, `assemble` also for tests in one process."""
+"""The only place that constructs intake's adapters: `build(settings)` for real, `assemble` also for tests in one
+process.
+"""
 
 import secrets
 from collections.abc import Callable

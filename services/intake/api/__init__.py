@@ -1,1 +1,3 @@
-"""Intake's HTTP routes: one module per kind of resource, each a function from the use cases to a router. Mounted by wiring."""
+"""Intake's HTTP routes: one module per kind of resource, each a function from the use cases to a router. Mounted by
+wiring.
+"""

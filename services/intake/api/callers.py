@@ -40,7 +40,9 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
 def sender_of(access: Access, request: Request | None = None) -> Sender:
-    """The caller as the use cases know it. A role that sends nothing is taken for an enterprise's: it was refused before."""
+    """The caller as the use cases know it. A role that sends nothing is taken for an enterprise's: it was refused
+    before.
+    """
     principal = access.principal
     by = BY_ROLE.get(principal.role, "enterprise")
     trace = request.headers.get("traceparent") if request is not None else None
@@ -73,7 +75,9 @@ def problem_of(faulty: Faulty, language: Language) -> Problem:
 
 
 def require_place(access: Access, action: Action, unit_id: str, enterprise_id: str | None) -> None:
-    """403 for a role that never may, 404 out of scope. A registered enterprise is where the registry has it, whatever the body says."""
+    """403 for a role that never may, 404 out of scope. A registered enterprise is where the registry has it, whatever
+    the body says.
+    """
     registered = access.registry.enterprise(enterprise_id) if enterprise_id is not None else None
     access.require(action, registered["unit_id"] if registered else unit_id, enterprise_id)
 

@@ -1,4 +1,6 @@
-"""What changes of the registry and the passing of days put on the log. Pure: the same change always announces the same events."""
+"""What changes of the registry and the passing of days put on the log. Pure: the same change always announces the same
+events.
+"""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -24,7 +26,9 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of the registry. `revision` counts all changes from 1 without gaps; `object` None means deleted; `by` is the key's id."""
+    """One change of the registry. `revision` counts all changes from 1 without gaps; `object` None means deleted; `by`
+    is the key's id.
+    """
 
     revision: int
     kind: str

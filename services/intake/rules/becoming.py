@@ -1,4 +1,6 @@
-"""What a submission becomes: its subject, the key under which a second one supersedes it, its findings, its data on the log. Pure."""
+"""What a submission becomes: its subject, the key under which a second one supersedes it, its findings, its data on
+the log. Pure.
+"""
 
 import hashlib
 import hmac
@@ -46,7 +48,8 @@ class FindingRef:
 class Becoming:
     """A body on its way: `data` lacks only its place (`seq`, `accepted_at`, `supersedes`), which the commit gives.
 
-    `version_key`: latest of its kind, empty when none replaces another. `needs`: (pointer, code, what the subject must know).
+    `version_key`: latest of its kind, empty when none replaces another. `needs`: (pointer, code, what the subject
+    must know).
     """
 
     kind: Kind
@@ -83,7 +86,9 @@ def become(body: bodies.Submission, sent: Sent, rules: RuleSets) -> Becoming:
 
 
 def person_id(person: bodies.Person | None, key: bytes) -> str | None:
-    """A pseudonym of a person: HMAC-SHA-256 of name and phone, so that events carry neither and nobody can guess it back without the key."""
+    """A pseudonym of a person: HMAC-SHA-256 of name and phone, so that events carry neither and nobody can guess it
+    back without the key.
+    """
     if person is None:
         return None
     words = f"{person.name.strip()}|{(person.phone or '').strip()}"
@@ -317,7 +322,9 @@ def _guidance(body: bodies.GuidanceRecord, sent: Sent, _: RuleSets) -> Becoming:
 
 
 def missing_needs(becoming: Becoming, known: Mapping[str, Any] | frozenset[str] | set[str]) -> list[Fault]:
-    """What the subject must know and does not: the finding of a rectification, the accident of a supplement, what is withdrawn."""
+    """What the subject must know and does not: the finding of a rectification, the accident of a supplement, what is
+    withdrawn.
+    """
     return [fault(pointer, code) for pointer, code, token in becoming.needs if token not in known]
 
 

@@ -1,4 +1,6 @@
-"""The bodies that callers send, as the contract has them. Strict: an unknown field is an error, for a typing slip must not lose an answer."""
+"""The bodies that callers send, as the contract has them. Strict: an unknown field is an error, for a typing slip must
+not lose an answer.
+"""
 
 from datetime import date
 from typing import Annotated, Literal

@@ -1,4 +1,6 @@
-"""What is wrong with a body by itself: checklists, tables of standards, codes. Needs rule sets, no registry and no clock."""
+"""What is wrong with a body by itself: checklists, tables of standards, codes. Needs rule sets, no registry and no
+clock.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

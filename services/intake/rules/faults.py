@@ -10,7 +10,9 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`pointer` is a JSON pointer into the body (or `query:name`, `header:name`), `code` is stable, `values` fill the text's blanks."""
+    """`pointer` is a JSON pointer into the body (or `query:name`, `header:name`), `code` is stable, `values` fill the
+    text's blanks.
+    """
 
     pointer: str
     code: str

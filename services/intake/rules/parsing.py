@@ -14,7 +14,9 @@ _SHOWN = ("expected", "ge", "gt", "le", "lt", "max_length", "min_length", "patte
 
 
 def parse(model: type[B], raw: bytes) -> B:
-    """The body. Raises `Faulty` with every fault of form: not JSON, missing, of the wrong type, out of bounds, unknown."""
+    """The body. Raises `Faulty` with every fault of form: not JSON, missing, of the wrong type, out of bounds,
+    unknown.
+    """
     try:
         return model.model_validate_json(raw)
     except ValidationError as wrong:

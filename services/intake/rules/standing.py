@@ -1,4 +1,6 @@
-"""What stands against a well-formed body: the registry, the round's windows, the caller's role, the day. Pure; the registry comes as a view."""
+"""What stands against a well-formed body: the registry, the round's windows, the caller's role, the day. Pure; the
+registry comes as a view.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +30,9 @@ class RegistryView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Who sends it (`by`; `team` of an expert), when it came in, and the time zone of days and of windows given as days."""
+    """Who sends it (`by`; `team` of an expert), when it came in, and the time zone of days and of windows given as
+    days.
+    """
 
     by: By
     now: datetime

@@ -17,7 +17,9 @@ HEAD_FIELDS = {"subject": 1, "seq": 1, "digest": 1, "version_key": 1, "gives": 1
 
 
 def of_submission(found: Submission) -> Document:
-    """The document; `pending` is there only while it waits to be published, so that the outbox's index holds nothing else."""
+    """The document; `pending` is there only while it waits to be published, so that the outbox's index holds nothing
+    else.
+    """
     document: Document = {
         "_id": str(found.id),
         "principal": found.principal,
@@ -93,7 +95,9 @@ def to_submission(document: Mapping[str, Any]) -> Submission:
 
 
 def of_change(change: Change) -> Document:
-    """The document. The object is kept as JSON text: its keys are the callers', and may hold what MongoDB would read as operators."""
+    """The document. The object is kept as JSON text: its keys are the callers', and may hold what MongoDB would read
+    as operators.
+    """
     return {
         "_id": change.revision,
         "kind": change.kind,

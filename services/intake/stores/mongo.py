@@ -1,4 +1,6 @@
-"""Intake's stores in MongoDB: one document per submission, the registry as a list of changes, leases by the store's clock."""
+"""Intake's stores in MongoDB: one document per submission, the registry as a list of changes, leases by the store's
+clock.
+"""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +32,9 @@ async def ensure_indexes(database: Database) -> None:
 
 
 class MongoSubmissionStore:
-    """Submissions in the collection `submissions`; its `_id` is the submission's id, which principal and idempotency key determine."""
+    """Submissions in the collection `submissions`; its `_id` is the submission's id, which principal and idempotency
+    key determine.
+    """
 
     def __init__(self, database: Database) -> None:
         self._found = database.collection("submissions")

@@ -53,7 +53,10 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     database = mongo.connect(request.getfixturevalue("store_settings"), "intake")
     await ensure_indexes(database)
     yield Stores(
-        MongoSubmissionStore(database), MongoRegistryStore(database), MongoLeaseStore(database), MongoEvidenceStore(database)
+        MongoSubmissionStore(database),
+        MongoRegistryStore(database),
+        MongoLeaseStore(database),
+        MongoEvidenceStore(database),
     )
     await database.drop()
     database.close()
@@ -150,13 +153,17 @@ async def test_lists_keep_to_the_scope_and_page_by_position(stores: Stores) -> N
     listed = await stores.submissions.listed(Wanted(units=frozenset({"linzi"})), 2)
     assert [each.id for each in listed] == [mine[2].id, mine[1].id]
     position = (listed[-1].accepted_at.isoformat(), str(listed[-1].id))
-    assert [each.id for each in await stores.submissions.listed(Wanted(before=position, kind="inspection"), 9)] == [mine[0].id]
+    assert [each.id for each in await stores.submissions.listed(Wanted(before=position, kind="inspection"), 9)] == [
+        mine[0].id
+    ]
     assert await stores.submissions.listed(Wanted(units=frozenset()), 9) == []
     assert len(await stores.submissions.listed(Wanted(enterprises=frozenset({"E2"})), 9)) == 1
 
 
 def change(revision: int, id: str = "u", **changes: Any) -> Change:
-    made = Change(revision, "units", id, {"na.me": {"$zh": 1}}, NOW, "k-1", "c", (RuleSetRef(id="r", version=1, sha256="0"),))
+    made = Change(
+        revision, "units", id, {"na.me": {"$zh": 1}}, NOW, "k-1", "c", (RuleSetRef(id="r", version=1, sha256="0"),)
+    )
     return replace(made, **changes)
 
 

@@ -1,7 +1,7 @@
 """Intake in one process on memory stores, with one registered county: what the API tests drive through HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def rules() -> rulesets.RuleSets:
 
 
 @pytest.fixture
-def intake_settings(tmp_path: Path) -> Iterator[IntakeSettings]:
-    yield IntakeSettings(
+def intake_settings(tmp_path: Path) -> IntakeSettings:
+    return IntakeSettings(
         kafka_bootstrap="unused:1",
         mongo_uri="mongodb://unused/",
         signing_key_file=tmp_path / "signing.pem",
@@ -48,12 +48,10 @@ def intake_settings(tmp_path: Path) -> Iterator[IntakeSettings]:
 async def bare_world(intake_settings: IntakeSettings, rules: rulesets.RuleSets) -> AsyncIterator[World]:
     time, faults, bus = Time(), Faults(), MemoryBus()
     started = asyncio.get_running_loop().time()
-    lease_clock = lambda: (
-        datetime(2023, 1, 1, tzinfo=UTC)
-        + timedelta(  # noqa: E731
-            seconds=asyncio.get_running_loop().time() - started
-        )
-    )
+
+    def lease_clock() -> datetime:
+        return datetime(2023, 1, 1, tzinfo=UTC) + timedelta(seconds=asyncio.get_running_loop().time() - started)
+
     adapters = Adapters(
         submissions=MemorySubmissionStore(faults),
         changes=MemoryRegistryStore(faults),

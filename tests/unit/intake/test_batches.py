@@ -13,7 +13,11 @@ from tests.intake_world import E1, E2, FOREIGN, LINZI, World, hazard_unit, inspe
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-async def send(world: World, who: str, content: bytes, content_type: str, path: str = "/v1/inspections/batch") -> list[Any]:
+INSPECTIONS, HAZARD_UNITS = "/v1/inspections/batch", "/v1/hazard-units/batch"
+XXE = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'
+
+
+async def send(world: World, who: str, content: bytes, content_type: str, path: str = INSPECTIONS) -> list[Any]:
     answer = await world.call("POST", path, who, content, content_type=content_type)
     assert answer.status_code == 200, answer.text
     return [json.loads(line) for line in answer.text.splitlines()]
@@ -69,7 +73,8 @@ async def test_the_template_round_trips(world: World) -> None:
     assert [finding["item"] for finding in told[0]["findings"]] == ["5"]
     data = world.inspections()[-1].data
     assert data.grading.deductions == {"1.1": 4.0, "4.1": 2.5}
-    assert {row[0].data_type for row in openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0].iter_rows()} == {"s"}
+    pristine = openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0]
+    assert {row[0].data_type for row in pristine.iter_rows()} == {"s"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
@@ -116,7 +121,7 @@ def zipped(**parts: bytes) -> bytes:
         (b"PK\x03\x04 nonsense", "not_readable"),
         (zipped(bomb=b"\0" * 200_000_000), "unpacks_too_large"),
         (zipped(**{"xl__vbaProject.bin": b"x"}), "macros"),
-        (zipped(**{"xl__workbook.xml": b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'}), "not_readable"),
+        (zipped(**{"xl__workbook.xml": XXE}), "not_readable"),
         (zipped(**{"a.txt": b"x"}), "not_readable"),
     ],
 )
@@ -141,7 +146,8 @@ async def test_files_that_are_no_csv_are_named_as_such(world: World, content: by
 
 async def test_a_store_that_goes_away_ends_the_batch_with_a_line_that_says_so(world: World) -> None:
     world.store_faults.down = True
-    told = await send(world, E1, lines(hazard_unit(), hazard_unit(hazard_unit_id="2")), "application/x-ndjson", "/v1/hazard-units/batch")
+    content = lines(hazard_unit(), hazard_unit(hazard_unit_id="2"))
+    told = await send(world, E1, content, "application/x-ndjson", HAZARD_UNITS)
     assert [each["status"] for each in told] == ["unavailable"]
 
 
