@@ -69,12 +69,6 @@ class Cursor:
     def limit(self, count: int) -> "Cursor":
         return Cursor(self._cursor.limit(count))
 
-    def batch_size(self, count: int) -> "Cursor":
-        return Cursor(self._cursor.batch_size(count))
-
-    def hint(self, index: Any) -> "Cursor":
-        return Cursor(self._cursor.hint(index))
-
     async def to_list(self, length: int | None = None) -> list[Document]:
         async with translated():
             found: list[Document] = await self._cursor.to_list(length)
@@ -128,10 +122,6 @@ class Collection:
         found: Document | None = await self._call("find_one_and_update", *args, **kwargs)
         return found
 
-    async def find_one_and_replace(self, *args: Any, **kwargs: Any) -> Document | None:
-        found: Document | None = await self._call("find_one_and_replace", *args, **kwargs)
-        return found
-
     async def find_one_and_delete(self, *args: Any, **kwargs: Any) -> Document | None:
         found: Document | None = await self._call("find_one_and_delete", *args, **kwargs)
         return found
@@ -141,9 +131,6 @@ class Collection:
 
     async def count_documents(self, *args: Any, **kwargs: Any) -> int:
         return int(await self._call("count_documents", *args, **kwargs))
-
-    async def estimated_document_count(self) -> int:
-        return int(await self._call("estimated_document_count"))
 
     async def distinct(self, *args: Any, **kwargs: Any) -> list[Any]:
         return list(await self._call("distinct", *args, **kwargs))

@@ -68,14 +68,15 @@ async def read_all(settings: Settings, topic: str = TOPIC) -> list[Delivery]:
 async def publish_until_taken(publisher: KafkaPublisher, records: Sequence[Record]) -> int:
     """As a sweeper does: the same again until it is taken. How often it was refused."""
     refused = 0
-    while True:
-        try:
-            await publisher.publish(records)
-        except Unavailable:
-            refused += 1
-            await asyncio.sleep(0.1)
-        else:
-            return refused
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await publisher.publish(records)
+            except Unavailable:
+                refused += 1
+                await asyncio.sleep(0.1)
+            else:
+                return refused
 
 
 async def test_a_broker_killed_while_publishing_loses_nothing_and_keeps_the_order(
@@ -124,6 +125,16 @@ async def test_publishing_without_a_broker_is_refused_in_bounded_time(broker: Lo
     assert await publisher.check() is None
     await publisher.stop()
     assert [found.value for found in await read_all(own)][-1] == b"3"
+
+
+async def test_a_producer_that_broke_for_good_is_replaced(own: Settings) -> None:
+    publisher = KafkaPublisher(own, timeout_s=1.0)
+    await publisher.publish([Record(TOPIC, b"k", b"1")])
+    # As after an error that an idempotent producer cannot go on from: its sending task has ended.
+    publisher._producer._sender.sender_task.cancel()
+    assert await publish_until_taken(publisher, [Record(TOPIC, b"k", b"2")]) == 1
+    await publisher.stop()
+    assert [found.value for found in await read_all(own)] == [b"1", b"2"]
 
 
 async def test_a_consumer_outlives_an_outage_and_goes_on_where_it_was(
