@@ -8,10 +8,13 @@ from datetime import datetime
 from services.notify.ports import AlertStore, Saving
 from services.notify.rules import answers, hazards
 from services.notify.rules.alert import Alert, Change
-from services.notify.rules.snapshots import enveloped
+from services.notify.rules.silences import Silence
+from services.notify.rules.snapshots import SOURCE, enveloped
 from services.notify.stages import Directory
 from shared.bus import Delivery
-from shared.events.envelope import Event
+from shared.events.alerts import SilencePut
+from shared.events.base import name_id
+from shared.events.envelope import Event, make
 from shared.events.hazards import HazardCleared, HazardRaised
 
 Decide = Callable[[Alert], Change]
@@ -127,3 +130,19 @@ class Handlers:
     def _saving(self, before: Alert, change: Change) -> Saving:
         after = change.alert.model_copy(update={"version": before.version + 1})
         return Saving(after, before.version, enveloped(after, change.events, self.now()))
+
+
+def silence_events(silence: Silence, now: datetime) -> list[Event]:
+    """The event that tells of a silence as it now stands; its id comes of the silence and its version."""
+    data = SilencePut(
+        silence_id=silence.id,
+        unit_id=silence.unit_id,
+        matcher=silence.matcher.model_dump(exclude_none=True) | {"planned_shutdown": silence.planned_shutdown},
+        reason=silence.reason,
+        from_=silence.from_,
+        to=silence.to,
+        by=silence.by,
+        deleted=silence.deleted,
+    )
+    key, id = silence.unit_id or silence.id, name_id("silence.put", silence.id, str(silence.version))
+    return [make(data, id=id, source=SOURCE, subject=silence.id, time=now, key=key)]

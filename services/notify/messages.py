@@ -28,6 +28,33 @@ CLOCKS = {
     "larger_also_to_province": "The province must be told as well (SAWS Order 21, article 6).",
 }
 FACTS_SHOWN = 12
+FACT_LABELS = {
+    "accident_id": "Accident",
+    "checklist": "Checklist",
+    "colour": "Colour",
+    "colour_without_vetoes": "Colour without vetoes",
+    "contact": "Contact",
+    "channel": "Channel",
+    "deaths": "Deaths",
+    "direct_loss_yuan": "Direct loss (yuan)",
+    "due_on": "Due on",
+    "error": "Error",
+    "finding_id": "Finding",
+    "grade": "Grade",
+    "hazard_unit_id": "Hazard unit",
+    "index": "Index",
+    "item": "Item",
+    "level": "Level",
+    "location": "Location",
+    "missing": "Missing persons",
+    "occurred_at": "Occurred at",
+    "overdue": "Overdue",
+    "place": "Place",
+    "ref": "Reference",
+    "score": "Score",
+    "serious_injuries": "Serious injuries",
+    "stage": "Stage",
+}
 
 
 class MessageWriter:
@@ -86,6 +113,12 @@ def _marks(kind: StepKind) -> tuple[str, str]:
 
 
 def facts_shown(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The facts that fit into a message or page: plain values, in their order."""
-    plain = [(name, value) for name, value in facts.items() if isinstance(value, str | int | float | bool)]
-    return [(name, str(value)) for name, value in plain if value != ""][:FACTS_SHOWN]
+    """(label, value) of the facts that fit into a message or page, in their order; both to be translated."""
+    plain = [(name, value) for name, value in facts.items() if isinstance(value, str | int | float) and value != ""]
+    return [(FACT_LABELS.get(name, name), _shown(value)) for name, value in plain][:FACTS_SHOWN]
+
+
+def _shown(value: str | float) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -11,6 +11,10 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.notify.api import alerts as alert_routes
+from services.notify.api import cap as cap_routes
+from services.notify.api import contacts as contact_routes
+from services.notify.api import deliveries as delivery_routes
+from services.notify.api import silences as silence_routes
 from services.notify.channels.bots import bots
 from services.notify.channels.egress import Egress
 from services.notify.channels.long_tail import AppriseChannel
@@ -208,7 +212,15 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
         health=health,
         metrics=metrics,
         auth=auth,
-        routers=[alert_routes.router(alerts), acknowledging.router(), DutyPages(alerts, pages, now).router()],
+        routers=[
+            alert_routes.router(alerts),
+            cap_routes.router(alerts, directory, settings.public_url_notify, now, ZoneInfo(settings.timezone)),
+            delivery_routes.router(adapters.ledger, handlers),
+            silence_routes.router(silence_routes.Silences(adapters.silences, now, relay.wake)),
+            contact_routes.router(contact_routes.Contacts(registry, directory, adapters.channels, now, uuid.uuid4)),
+            acknowledging.router(),
+            DutyPages(alerts, pages, now).router(),
+        ],
     )
     pages.install(app)
     return Assembled(app, handlers, stages, dispatcher, relay, consuming, feed, registry, links, health, metrics)

@@ -13,6 +13,7 @@ from services.notify.rules.alert import Alert
 from services.notify.rules.answers import Refused
 from services.notify.views import alert_view, entry_view
 from shared.events.alerts import AlertState, Severity
+from shared.events.envelope import Event
 from shared.http.auth import Access, Current
 from shared.http.paging import Cursor, Limit, decode_cursor, page
 from shared.http.permissions import Action
@@ -63,13 +64,16 @@ class Alerts:
         access.require(Action.ANSWER_ALERT, alert.unit_id)
         return alert
 
-    async def whole(self, alert: Alert) -> dict[str, Any]:
-        """The alert with its history, events that are not on the bus yet included."""
+    async def events(self, alert: Alert) -> list[Event]:
+        """Everything that happened to it, in order; what is not on the bus yet included."""
+        waiting = await self.store.unpublished_of(alert.id)
         known = await self.ledger.history(alert.id)
         ids = {event.id for event in known}
-        waiting = await self.store.unpublished_of(alert.id)
-        events = [*known, *(event for event in waiting if event.id not in ids)]
-        return alert_view(alert) | {"history": [entry_view(event) for event in events]}
+        return [*known, *(event for event in waiting if event.id not in ids)]
+
+    async def whole(self, alert: Alert) -> dict[str, Any]:
+        """The alert with its whole history."""
+        return alert_view(alert) | {"history": [entry_view(event) for event in await self.events(alert)]}
 
     async def acknowledge(self, access: Access, id: str, body: Acknowledgement, channel: str) -> dict[str, Any]:
         """The alert as it is now, with `claimed_before`: the steps whose messages were on their way already."""

@@ -12,7 +12,8 @@ from services.notify.api.alerts import Acknowledgement, Alerts, scope_of
 from services.notify.messages import facts_shown
 from services.notify.ports import AlertFilter
 from services.notify.rules.alert import SEVERITIES, Alert, StepKind
-from services.notify.rules.wording import SEVERITY_NAMES, STATE_NAMES, TIER_NAMES
+from services.notify.rules.routing import OPERATORS
+from services.notify.rules.wording import EVENT_NAMES, SEVERITY_NAMES, STATE_NAMES, TIER_NAMES
 from shared.http.auth import Access
 from shared.http.permissions import Action
 from shared.web.pages import Pages, page_access
@@ -104,7 +105,12 @@ def _urgency(alert: Alert) -> tuple[bool, int, datetime]:
 
 
 def _names() -> dict[str, Any]:
-    return {"severity_names": SEVERITY_NAMES, "state_names": STATE_NAMES, "tier_names": TIER_NAMES}
+    return {
+        "severity_names": SEVERITY_NAMES,
+        "state_names": STATE_NAMES,
+        "tier_names": TIER_NAMES | {OPERATORS: ("运维", "operators")},
+        "event_names": EVENT_NAMES,
+    }
 
 
 def _back(id: UUID) -> Response:

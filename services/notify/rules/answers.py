@@ -2,14 +2,15 @@
 
 from datetime import datetime
 
-from services.notify.rules.alert import Alert, Answer, Change, StepKind, with_step
+from services.notify.rules.alert import TIERS, Alert, Answer, Change, Step, StepKind, with_step
 from services.notify.rules.hazards import reopened_by
 from services.notify.rules.snapshots import acknowledged_event, closed_event
 from services.notify.rules.timing import Terms, default_promise
 
 
 class Refused(Exception):
-    """The alert's state does not allow it. `code`: `alert_closed`, `not_closed`, `promise_in_the_past`."""
+    """The alert's state does not allow it. `code`: `alert_closed`, `not_closed`, `still_tried`,
+    `promise_in_the_past`."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -61,3 +62,19 @@ def reopened(alert: Alert, by: str, reason: str, terms: Terms, now: datetime) ->
     if alert.state != "closed":
         raise Refused("not_closed", "Only a closed alert can be opened again.")
     return reopened_by(by, reason, alert, terms, now)
+
+
+def sent_again(alert: Alert, step_id: str, tier: str, contact: str, now: datetime) -> Change:
+    """A delivery once more, by hand: its step comes back for that contact alone, so the message id is the same.
+
+    Raises `Refused`.
+    """
+    if alert.step(step_id) is not None:
+        raise Refused("still_tried", "This message is still being tried.")
+    kind = StepKind(step_id.rpartition("-")[0])
+    if alert.state == "closed" and kind is not StepKind.CLEAR:
+        raise Refused("alert_closed", "This alert is closed; its messages are not sent again.")
+    tiers = tuple(known for known in TIERS if known == tier) or TIERS[-1:]
+    # Counted as claimed before: whom it tells is settled, and an escalation must not climb again.
+    step = Step(id=step_id, kind=kind, due=now, tiers=tiers, claims=1, only=(contact,))
+    return Change(alert.model_copy(update={"steps": (*alert.steps, step), "changed_at": now}))

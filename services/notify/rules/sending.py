@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.notify.rules.alert import AFTER_ANSWER, Alert, Step, StepKind, rises
 from services.notify.rules.silences import Silence, silencing
 from shared.events.alerts import Severity
+
+LOOK_AGAIN = timedelta(minutes=2)
+"""How often a held step looks whether its silence still stands: one may be ended early."""
 
 
 class Reason(StrEnum):
@@ -40,13 +43,15 @@ def should_send(
         return Decision(bool(alert.told), Reason.DUE if alert.told else Reason.NOBODY_WAS_TOLD)
     if alert.state == "closed":
         return Decision(False, Reason.CLOSED)
+    if step.only:
+        return Decision(True, Reason.DUE)
     if not alert.sent:
         return Decision(False, Reason.RECORDED_ONLY)
     if alert.answered and step.kind not in AFTER_ANSWER:
         return Decision(False, Reason.ANSWERED)
     silence = silencing(alert, silences, now)
     if silence is not None:
-        return Decision(False, Reason.SILENCED, silence.to)
+        return Decision(False, Reason.SILENCED, min(silence.to, now + LOOK_AGAIN))
     if step.kind in (StepKind.REMINDER, StepKind.DIGEST) and muted(alert, unit_alert):
         return Decision(False, Reason.MUTED)
     return Decision(True, Reason.DUE)

@@ -37,6 +37,17 @@ STATE_NAMES: dict[str, tuple[str, str]] = {
     "acknowledged": ("已响应", "acknowledged"),
     "closed": ("已关闭", "closed"),
 }
+EVENT_NAMES: dict[str, tuple[str, str]] = {
+    "alert.opened": ("告警产生", "opened"),
+    "alert.updated": ("情况更新", "updated"),
+    "alert.delivered": ("已送达", "delivered"),
+    "alert.delivery_failed": ("送达失败", "delivery failed"),
+    "alert.acknowledged": ("已响应", "answered"),
+    "alert.promise_broken": ("承诺未兑现", "promise broken"),
+    "alert.escalated": ("升级", "escalated"),
+    "alert.closed": ("关闭", "closed"),
+    "alert.reopened": ("重新打开", "opened again"),
+}
 DRILL = ("【演练】", "[DRILL] ")
 
 
