@@ -9,7 +9,7 @@ from services.intake.leases import ANNOUNCER, SHARD_NAMES, Leases
 from services.intake.ports import RegistryStore, SubmissionStore, Tally
 from services.intake.records import rfc3339
 from services.intake.rules.announcing import Announcement, Change, announced, day_started, days_due, registry_event
-from shared.bus import Publisher, record_of
+from shared.bus import Publisher, Record, record_of
 from shared.errors import Unavailable
 from shared.events.base import name_id
 from shared.events.envelope import make
@@ -43,6 +43,7 @@ class Announcer:
         self._wake = asyncio.Event()
         self._stopping = False
         self._cursor = 0
+        self._collected: list[Record] = []
 
     def cursor(self) -> int:
         """The last change that is announced, as far as this replica knows."""
@@ -68,14 +69,14 @@ class Announcer:
 
     async def step(self) -> None:
         """Changes first, then days, so that a round's first day follows its opening."""
+        self._collected.clear()
         if not self._leases.holds(ANNOUNCER):
             self._cursor, self._days = await self._store.cursor(), None
             return
         self._cursor = max(self._cursor, await self._store.cursor()) if self._days is None else self._cursor
         await self._fold_to(self._cursor)
         while changes := await self._store.after(self._folded, PAGE):
-            for change in changes:
-                await self._announce(change)
+            await self._announce(changes)
         await self._start_days()
 
     async def stop(self) -> None:
@@ -93,13 +94,17 @@ class Announcer:
         self._registry.apply(registry_event(change))
         self._folded = change.revision
 
-    async def _announce(self, change: Change) -> None:
+    async def _announce(self, changes: Sequence[Change]) -> None:
         if not self._leases.holds(ANNOUNCER):
             raise Unavailable("store", "the announcer's lease is lost", 0.1)
-        await self._publish(announced(change, self._registry, self._zone))
-        await self._store.announced(change.revision)
-        self._fold(change)
-        self._cursor = change.revision
+        # Folded ahead of the cursor until both writes are done: after a failure `_fold_to` begins anew.
+        for change in changes:
+            found = list(announced(change, self._registry, self._zone))
+            self._fold(change)
+            await self._collect(found)
+        await self._flush()
+        await self._store.announced(changes[-1].revision)
+        self._cursor = changes[-1].revision
 
     async def _start_days(self) -> None:
         if self._days is None:
@@ -108,7 +113,8 @@ class Announcer:
         due = {unit: days_due(self._days.get(unit), today) for unit in self._units() if self._days.get(unit) != today}
         if not any(due.values()) or not self._leases.holds(ANNOUNCER):
             return
-        await self._publish(day_started(unit, day, self._zone) for unit, days in due.items() for day in days)
+        await self._collect(day_started(unit, day, self._zone) for unit, days in due.items() for day in days)
+        await self._flush()
         last = {unit: days[-1] for unit, days in due.items() if days}
         await self._store.set_days(last)
         self._days.update(last)
@@ -119,13 +125,19 @@ class Announcer:
         enrolled = {enrolment["unit_id"] for enrolment in self._registry.all("enrolments").values()}
         return sorted((enrolled | (self._days or {}).keys()) & self._registry.all("units").keys())
 
-    async def _publish(self, found: Iterable[Announcement]) -> None:
-        records = [_record(each) for each in found]
-        for start in range(0, len(records), BATCH):
-            await self._publisher.publish(records[start : start + BATCH])
+    async def _collect(self, found: Iterable[Announcement]) -> None:
+        for each in found:
+            self._collected.append(_record(each))
+            if len(self._collected) >= BATCH:
+                await self._flush()
+
+    async def _flush(self) -> None:
+        records, self._collected = self._collected, []
+        if records:
+            await self._publisher.publish(records)
 
 
-def _record(found: Announcement):  # type: ignore[no-untyped-def]
+def _record(found: Announcement) -> Record:
     event = make(
         found.data,
         id=found.id,
@@ -180,7 +192,7 @@ class Counter:
     async def stop(self) -> None:
         self._stopping.set()
 
-    def _record(self, shard: int, tally: Tally, oldest: datetime | None):  # type: ignore[no-untyped-def]
+    def _record(self, shard: int, tally: Tally, oldest: datetime | None) -> Record:
         at, name = self._now(), SHARD_NAMES[shard]
         revision = int(at.timestamp() * 1000)
         counts = {

@@ -22,7 +22,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A valid submission before it has a place: the exact bytes, who sent them under which key, and what they become."""
+    """Where a submission came from in a file: its SHA-256 (hex) and the row its first line stands in."""
 
     id: uuid.UUID
     principal: str

@@ -70,7 +70,7 @@ class Becoming:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came with a body: its id, who sent it, whether it is late, and the secret that turns names into person ids."""
+    """What came with a body: its id, who sent it, whether it is late, the secret that turns names into ids."""
 
     submission_id: uuid.UUID
     by: By

@@ -49,7 +49,7 @@ class Result(Body):
 
 
 class Points19(Body):
-    """Points for the enterprise's grade by item code of 应急〔2018〕19号; deductions and bonuses are positive numbers."""
+    """Points for the grade by item code of 应急〔2018〕19号; deductions and bonuses are positive numbers."""
 
     deductions: dict[str, Points] = Field(default_factory=dict)
     bonuses: dict[str, Points] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Files of many submissions: a result per line, templates that round-trip, hostile files, repeats that change nothing."""
+"""Files of many submissions: a result per line, templates that round-trip, hostile files, harmless repeats."""
 
 import io
 import json
