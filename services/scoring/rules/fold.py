@@ -110,6 +110,7 @@ class PartitionFold:
         if isinstance(data, Submitted):
             self._submitted(turn, data)
         elif isinstance(data, RoundOpened):
+            self._assess_due()  # as of before: another round changes what an assessment says
             subjects.round_opened(turn, data, self.rules, rehearse=self.rehearse)
         else:
             subjects.of_unit(turn, data)
@@ -146,14 +147,9 @@ class PartitionFold:
 
     def flush(self) -> Effects:
         """Rows and events since the last flush: hazards and findings in order, then the enterprises and units that are due."""
+        self._assess_due()
         pending, self._pending = self._pending, Pending()
         events = pending.events
-        for (unit_id, drill, id), cause in pending.enterprises.items():
-            unit = self.units[unit_id]
-            enterprise = (unit.drills if drill else unit.enterprises)[id]
-            book = unit.round.book if unit.round is not None else self._default
-            events.append(assessed.enterprise(enterprise, unit, book, cause))
-        events += [assessed_unit.unit(self.units[id], self.totals[id], cause) for id, cause in pending.units.items()]
         changed = [
             (rows.key(*key), rows.value(content) if content is not None else None)
             for key, content in pending.rows.items()
@@ -163,6 +159,20 @@ class PartitionFold:
             events.append(self.progress.event())
             changed.append((ROW, self.progress.row()))
         return Effects(changed, events)
+
+    def _assess_due(self) -> None:
+        """The assessments that are due, of enterprises, then of units."""
+        pending = self._pending
+        for (unit_id, drill, id), cause in pending.enterprises.items():
+            unit = self.units[unit_id]
+            enterprise = (unit.drills if drill else unit.enterprises)[id]
+            book = unit.round.book if unit.round is not None else self._default
+            pending.events.append(assessed.enterprise(enterprise, unit, book, cause))
+        pending.events += [
+            assessed_unit.unit(self.units[id], self.totals[id], cause) for id, cause in pending.units.items()
+        ]
+        pending.enterprises.clear()
+        pending.units.clear()
 
     def state_hash(self) -> dict[str, str]:
         """SHA-256 (hex) of each unit's rows in the order of their keys: the lines `key TAB value LF`."""

@@ -86,7 +86,9 @@ def restored(rows: dict[bytes, bytes]) -> PartitionFold:
     return fold
 
 
-def run(log: Sequence[Event], cuts: Iterable[int] = (), restore_at: Iterable[int] = ()) -> tuple[PartitionFold, dict[bytes, bytes], list[Event]]:
+def run(
+    log: Sequence[Event], cuts: Iterable[int] = (), restore_at: Iterable[int] = ()
+) -> tuple[PartitionFold, dict[bytes, bytes], list[Event]]:
     """Folds a log, flushed after each cut; at some cuts the worker starts again from its rows. Rejected events are dead letters."""
     fold, rows, outputs = PartitionFold(RULES, 0), {}, []
     cuts, restore_at = set(cuts), set(restore_at)

@@ -40,7 +40,9 @@ def test_the_score_follows_the_table(deductions, bonuses, score, colour):
 def test_a_direct_red_rule_makes_red_whatever_the_score():
     world, grade = graded({}, direct_red=("dr2",))
     assert (grade.score, grade.colour, grade.colour_without_direct_red) == (100, Colour.RED, Colour.BLUE)
-    assert [(each.input, each.change, each.colour) for each in grade.smallest_change] == [("direct_red", -1, Colour.BLUE)]
+    assert [(each.input, each.change, each.colour) for each in grade.smallest_change] == [
+        ("direct_red", -1, Colour.BLUE)
+    ]
     assert "enterprise.red" in world.standing()
     assert [veto.id for veto in world.last("unit.assessed").vetoes] == ["direct_red_enterprise"]
 
@@ -63,7 +65,9 @@ def test_the_latest_non_null_grading_of_the_highest_stage_counts():
     assert world.last("enterprise.assessed").grade.score == 90
 
 
-@pytest.mark.parametrize("deductions", [{"1.1": 4, "6.1": 8.5}, {"1.1": 30, "5.1": 2}, {"6.1": 15, "7.1": 10, "1.1": 9}])
+@pytest.mark.parametrize(
+    "deductions", [{"1.1": 4, "6.1": 8.5}, {"1.1": 30, "5.1": 2}, {"6.1": 15, "7.1": 10, "1.1": 9}]
+)
 def test_each_smallest_change_moves_the_colour_and_a_smaller_one_does_not(deductions):
     _, grade = graded(deductions)
     for change in grade.smallest_change:
@@ -132,7 +136,9 @@ def test_missing_persons_count_as_dead_and_a_supplement_replaces_the_figures():
     assert [(veto.id, veto.at_best) for veto in found.vetoes] == [("larger_accident", Colour.ORANGE)]
     assert "accident.larger" in world.standing()
     first = found.accidents[0]
-    world.tell(build.accident_reported(2, deaths=1, missing=0, supplement_to=first.accident_id, occurred_at=first.occurred_at))
+    world.tell(
+        build.accident_reported(2, deaths=1, missing=0, supplement_to=first.accident_id, occurred_at=first.occurred_at)
+    )
     assert world.last("unit.assessed").vetoes == ()
     assert {kind for kind in world.standing() if kind.startswith("accident")} == {"accident.ordinary"}
 
@@ -205,9 +211,14 @@ def test_an_open_major_finding_in_an_important_period_vetoes_blue():
 
 def test_every_colour_change_within_a_batch_is_sent():
     world = World()
-    world.tell(build.inspection_submitted(1, grading=build.grading({})), build.inspection_submitted(2, stage=Stage.RE_EXAMINATION))
+    world.tell(
+        build.inspection_submitted(1, grading=build.grading({})),
+        build.inspection_submitted(2, stage=Stage.RE_EXAMINATION),
+    )
     accident = build.accident_reported(3, deaths=10)
-    over = build.accident_reported(4, deaths=0, supplement_to=accident.data.accident_id, occurred_at=accident.data.occurred_at)
+    over = build.accident_reported(
+        4, deaths=0, supplement_to=accident.data.accident_id, occurred_at=accident.data.occurred_at
+    )
     told = [each.data.colour for each in world.tell(accident, over) if named(each) == "unit.assessed"]
     assert told[0] is Colour.RED
     assert told[-1] is not Colour.RED
@@ -217,8 +228,14 @@ def test_the_day_on_which_a_finding_falls_due_is_among_the_smallest_changes():
     world = World()
     due = NOON.date() + 5 * DAY
     world.tell(build.day_started(NOON.date()))
-    world.tell(*(build.inspection_submitted(seq, stage=stage, at=instant(NOON.date()), findings=[build.finding("5", due_on=due)] if seq == 1 else ())
-                 for seq, stage in enumerate(Stage, 1)))
+    world.tell(
+        *(
+            build.inspection_submitted(
+                seq, stage=stage, at=instant(NOON.date()), findings=[build.finding("5", due_on=due)] if seq == 1 else ()
+            )
+            for seq, stage in enumerate(Stage, 1)
+        )
+    )
     found = world.last("unit.assessed")
     days = [each for each in found.smallest_change if each.unit == "days"]
     if found.colour in (Colour.BLUE, Colour.YELLOW):

@@ -76,7 +76,10 @@ def test_a_day_emits_results_only_where_something_changed():
 
 def test_a_withdrawn_enterprise_counts_nowhere_and_its_hazards_are_cleared():
     world = World()
-    world.tell(build.inspection_submitted(1, findings=[build.finding("5")]), build.hazard_unit_declared(2, responsible=build.NOBODY))
+    world.tell(
+        build.inspection_submitted(1, findings=[build.finding("5")]),
+        build.hazard_unit_declared(2, responsible=build.NOBODY),
+    )
     assert set(world.standing()) >= {"major_finding", "responsible_person_missing"}
     world.tell(build.enterprise_withdrawn(at=NOON + timedelta(hours=1)))
     assert not set(world.standing()) & {"major_finding", "responsible_person_missing"}
