@@ -1,7 +1,7 @@
 """Announces registry changes, round events and days, in order, under one lease; and intake's counts. Run by wiring."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
