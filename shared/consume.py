@@ -169,7 +169,8 @@ class Consuming:
 
     async def _at_the_end(self) -> bool:
         ends, position = await self._consumer.end_offsets(), await self._consumer.position()
-        return bool(ends) and all(position.get(place, 0) >= end for place, end in ends.items())
+        # A spare member owns nothing, and so is behind with nothing.
+        return all(position.get(place, 0) >= end for place, end in ends.items())
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """`attempt`, again and again while it is `Unavailable`; raises that after `stop_after_s`."""
@@ -191,7 +192,7 @@ class Consuming:
         self._retries.labels(self._name, wrong.part).inc()
         self._log.warning("retrying", part=wrong.part, detail=wrong.detail, pause_s=seconds)
         try:
-            async with asyncio.timeout(min(seconds, wrong.retry_after_s)):
+            async with asyncio.timeout(min(seconds, max(wrong.retry_after_s, 0.01))):
                 await self._stopping.wait()
         except TimeoutError:
             return

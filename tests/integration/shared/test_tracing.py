@@ -1,0 +1,82 @@
+"""With an OTLP endpoint a handled event becomes a span of its sender's trace; in a process of its own, because
+OpenTelemetry's provider is one per process.
+"""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from tests.builders import park_assessed
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PROGRAM = """
+import sys
+from dataclasses import replace
+from opentelemetry import trace
+from shared.settings import Settings
+from shared.telemetry import bound, configure_tracing, current_traceparent
+from tests.builders import park_assessed
+settings = Settings(kafka_bootstrap="b", mongo_uri="mongodb://x", otel_exporter_otlp_endpoint=sys.argv[1])
+configure_tracing("scoring", settings)
+with bound(replace(park_assessed(), traceparent=sys.argv[2])):
+    print(current_traceparent())
+trace.get_tracer_provider().shutdown()
+"""
+
+
+@pytest.fixture
+def collector() -> Generator[tuple[str, list[tuple[str, bytes]]]]:
+    received: list[tuple[str, bytes]] = []
+
+    class Sink(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append((self.path, self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Sink)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", received
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_handled_event_continues_its_senders_trace(collector: tuple[str, list[tuple[str, bytes]]]) -> None:
+    address, received = collector
+    parent = f"00-{TRACE}-00f067aa0ba902b7-01"
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, address, parent], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    # Handed on: the same trace, a new parent.
+    assert done.stdout.startswith(f"00-{TRACE}-")
+    assert parent not in done.stdout
+    paths, bodies = zip(*received, strict=True)
+    assert set(paths) == {"/v1/traces"}
+    spans = b"".join(bodies)
+    event = replace(park_assessed(), traceparent=parent)
+    assert bytes.fromhex(TRACE) in spans
+    assert f"handle {event.type}".encode() in spans
+    assert b"keycounty-scoring" in spans
+
+
+def test_without_an_endpoint_opentelemetrys_sdk_is_not_even_loaded() -> None:
+    program = PROGRAM.replace("from opentelemetry import trace\n", "").replace(
+        "trace.get_tracer_provider().shutdown()", "print('opentelemetry.sdk.trace' in sys.modules)"
+    )
+    program = program.replace(", otel_exporter_otlp_endpoint=sys.argv[1]", "")
+    parent = f"00-{TRACE}-00f067aa0ba902b7-01"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "", parent], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout.split() == [parent, "False"], done.stderr
