@@ -33,7 +33,7 @@ CLOCK_START = "2023-02-20T01:00:00+00:00"
 SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3I="
 
 
-def eventually(probe: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
+def eventually(probe: Callable[[], Any], seconds: float = 30.0, what: str = "", every: float = 0.1) -> Any:
     """Polls until the probe answers something true. AssertionError when it has not by then."""
     deadline = time.monotonic() + seconds
     found = None
@@ -41,7 +41,7 @@ def eventually(probe: Callable[[], Any], seconds: float = 30.0, what: str = "") 
         found = probe()
         if found:
             return found
-        time.sleep(0.1)
+        time.sleep(every)
     raise AssertionError(f"not within {seconds:.0f} s: {what or probe} (last: {found!r})")
 
 

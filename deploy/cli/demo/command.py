@@ -8,6 +8,7 @@ import json
 import secrets
 import shutil
 import statistics
+import sys
 import tomllib
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.cli.demo import outcome as outcomes
+from deploy.cli.demo import tables
 from deploy.cli.demo.client import Client, DemoFailed, in_parallel
 from deploy.cli.demo.duty import Duty
 from deploy.cli.demo.receivers import Receivers
@@ -33,6 +35,8 @@ from deploy.local.stack import Options
 DEMO_ACK_SECONDS = 12
 MARKER = ".keycounty-demo"
 SETTLE_SECONDS = 60.0
+PLAIN_WIDTH = 150  # where the output is no terminal: in a log or a pipe
+CREATED = 201
 
 
 def demo(
@@ -48,7 +52,7 @@ def demo(
     exit: Annotated[bool, typer.Option("--exit", help="Stop at the end instead of serving until Ctrl-C.")] = False,
 ) -> None:
     """Play one synthetic round on the real broker and store, and check what comes out."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     prepare(data_dir)
     try:
         failed = asyncio.run(_run(console, data_dir, units, enterprises, seed, port_base, serve=not exit))
@@ -141,7 +145,8 @@ async def _play(console: Console, client: Client, receivers: Receivers, world: W
             await officers
     found = await outcomes.read_outcome(client, receivers, world, findings, world.units[0]["id"])
     outcomes.verify(found, receivers, world, silent["id"])
-    outcomes.show(console, found, world)
+    if found.evaluation["status_code"] == CREATED:
+        tables.show(console, found, world)
     _report(console, found)
     return bool(found.failures)
 

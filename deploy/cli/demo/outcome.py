@@ -1,11 +1,6 @@
-"""Reads the demo's outcome through the APIs, holds it against the plain recomputation, and prints it as tables."""
+"""Reads the demo's outcome through the APIs and holds it against the plain recomputation. Shown by tables."""
 
-import statistics
 from dataclasses import dataclass, field
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from deploy.cli.demo.client import Client
 from deploy.cli.demo.expected import Expected, expect
@@ -110,14 +105,10 @@ def _check_unit(outcome: Outcome, risk: Body) -> None:
     wanted = outcome.expected[unit]
     outcome.check(f"{unit}: index", float(wanted.index), risk["index"])
     outcome.check(f"{unit}: colour", wanted.colour, risk["colour"])
-    outcome.check(f"{unit}: vetoes", sorted(wanted.vetoes), sorted(_veto_ids(risk)))
+    outcome.check(f"{unit}: vetoes", sorted(wanted.vetoes), sorted(risk["vetoes"]))
     for component in risk["components"]:
         score = wanted.components[component["id"]]
         outcome.check(f"{unit}: {component['id']}", None if score is None else float(score), component["score"])
-
-
-def _veto_ids(risk: Body) -> list[str]:
-    return [veto if isinstance(veto, str) else veto["id"] for veto in risk["vetoes"]]
 
 
 def _check_alerts(outcome: Outcome, receivers: Receivers, silent_unit: str) -> None:
@@ -134,7 +125,7 @@ def _check_alerts(outcome: Outcome, receivers: Receivers, silent_unit: str) -> N
                 outcome.check(f"severity of the overdue finding {finding}", "extreme", severity)
     _check_messages(outcome, receivers)
     silent = [alert for alert in outcome.alerts if alert["unit_id"] == silent_unit and alert["kind"] == "major_finding"]
-    escalated = [alert for alert in silent if any("escalat" in entry_kind(entry) for entry in alert["history"])]
+    escalated = [alert for alert in silent if any(entry["event"] == "alert.escalated" for entry in alert["history"])]
     outcome.check(f"an unanswered alert of {silent_unit} escalated", True, bool(escalated))
     outcome.check(
         f"{silent_unit}'s alerts were answered by the prefecture",
@@ -160,98 +151,3 @@ def _check_messages(outcome: Outcome, receivers: Receivers) -> None:
                 f"webhook about {alert['id']}", True, counts.get((alert["id"], f"county-{alert['unit_id']}"), 0) >= 1
             )
     outcome.check("webhooks with a wrong signature", 0, receivers.refused)
-
-
-def entry_kind(entry: Body) -> str:
-    """What a line of an alert's history is about."""
-    return str(entry.get("event") or entry.get("kind") or entry.get("type") or entry.get("what") or "")
-
-
-def show(console: Console, outcome: Outcome, world: World) -> None:
-    """The tables: units by colour with the reason, alerts with who was told and who answered, the evaluation's short
-    boards.
-    """
-    names = {unit["id"]: f"{unit['name']['zh']} {unit['name']['en']}" for unit in world.units}
-    _show_units(console, outcome, names)
-    _show_alerts(console, outcome)
-    _show_evaluation(console, outcome, names)
-    if outcome.latencies:
-        median = statistics.median(outcome.latencies)
-        console.print(
-            f"\nPOST to webhook at the receiver: median {median:.3f} s over {len(outcome.latencies)} findings"
-        )
-
-
-def _show_units(console: Console, outcome: Outcome, names: dict[str, str]) -> None:
-    table = Table(
-        title="Units by colour (the unit index is this product's own choice; every result is synthetic)",
-        title_justify="left",
-    )
-    for column in ("Unit", "Index", "Colour", "Why"):
-        table.add_column(column, justify="right" if column == "Index" else "left")
-    for risk in sorted(outcome.units, key=lambda one: one["index"] or 0):
-        style = _STYLES.get(risk["colour"] or "", "white")
-        table.add_row(names[risk["unit_id"]], f"{risk['index']:.1f}", f"[{style}]{risk['colour']}[/]", reason(risk))
-    console.print(table)
-
-
-def reason(risk: Body) -> str:
-    """In words: the vetoes that fired, else the two components that cost the most points."""
-    vetoes = _veto_ids(risk)
-    if vetoes:
-        return "veto: " + ", ".join(vetoes)
-    lost = sorted(
-        ((1 - part["score"]) * part["weight"], part["id"]) for part in risk["components"] if part["score"] is not None
-    )
-    return "most lost in " + ", ".join(f"{name} (-{points:.1f})" for points, name in reversed(lost[-2:]))
-
-
-def _show_alerts(console: Console, outcome: Outcome) -> None:
-    table = Table(title="Alerts (policy with short timers, for the demo only)", title_justify="left")
-    for column in ("Unit", "Kind", "Severity", "State", "Told", "Answered by"):
-        table.add_column(column)
-    for alert in outcome.alerts[:40]:
-        table.add_row(
-            alert["unit_id"],
-            alert["kind"] + (" DRILL" if alert["drill"] else ""),
-            alert["severity"],
-            alert["state"],
-            told(alert),
-            answered(alert),
-        )
-    console.print(table)
-    if len(outcome.alerts) > 40:
-        console.print(f"… and {len(outcome.alerts) - 40} more on the duty board")
-
-
-def told(alert: Body) -> str:
-    """The contacts that took a message about the alert, in order."""
-    contacts = [
-        entry.get("contact_id")
-        for entry in alert["history"]
-        if "deliver" in entry_kind(entry) and "fail" not in entry_kind(entry)
-    ]
-    return ", ".join(dict.fromkeys(str(contact) for contact in contacts if contact))
-
-
-def answered(alert: Body) -> str:
-    """Who acknowledged, if anybody."""
-    return ", ".join(str(entry.get("by") or "") for entry in alert["history"] if "acknowledg" in entry_kind(entry))
-
-
-def _show_evaluation(console: Console, outcome: Outcome, names: dict[str, str]) -> None:
-    evaluation: dict[str, Any] = outcome.evaluation
-    unit = names.get(evaluation.get("unit_id", ""), "")
-    table = Table(title=f"Evaluation of {unit}, round {ROUND}: short boards", title_justify="left")
-    for column in ("Component", "Score", "Why"):
-        table.add_column(column)
-    for board in evaluation.get("short_boards", []):
-        score = board.get("score")
-        why = board.get("reasons") or board.get("reason") or ""
-        table.add_row(
-            str(board.get("component") or board.get("id")),
-            "" if score is None else f"{score:.2f}",
-            why if isinstance(why, str) else ", ".join(map(str, why)),
-        )
-    console.print(table)
-    console.print(f"evaluation {evaluation.get('evaluation_id')}  sha256 {str(evaluation.get('sha256'))[:16]}…")
