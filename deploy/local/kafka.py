@@ -175,7 +175,7 @@ class LocalKafka:
 
     def _format(self, node: KafkaNode, class_path: str) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid5(NAMESPACE, str(self.data_dir)).bytes).decode().rstrip("=")
-        arguments = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(node.properties_file))
+        arguments = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(node.properties_file))
         java = _java(node, class_path, "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
         done = subprocess.run((*java, *arguments), capture_output=True, text=True, check=False)
         if done.returncode != 0:
