@@ -113,15 +113,15 @@ def days_ahead(found: Unit, totals: Totals, current: Round) -> Iterator[tuple[in
     due = next(past, None)
     for day in sorted(each for each in falls | turns if 0 < (each - today).days <= MOST_DAYS):
         while due is not None and due < day:
-            figures = _fallen(found, totals, due, figures)
+            figures = _fallen(totals, due, figures)
             due = next(past, None)
         yield (day - today).days, figures._replace(important_period=_in_period(day, current))
 
 
-def _fallen(found: Unit, totals: Totals, due: date, figures: Figures) -> Figures:
-    ids = totals.due[due]
-    majors = sum(found.findings[id].grade is Grade.MAJOR for id in ids)
-    return figures._replace(overdue_major=figures.overdue_major + majors, resolved=figures.resolved + len(ids))
+def _fallen(totals: Totals, due: date, figures: Figures) -> Figures:
+    falling = totals.due[due]
+    majors = sum(finding.grade is Grade.MAJOR for finding in falling.values())
+    return figures._replace(overdue_major=figures.overdue_major + majors, resolved=figures.resolved + len(falling))
 
 
 def _in_period(day: date, current: Round) -> bool:
@@ -133,7 +133,7 @@ def _park(id: str, park: Park) -> Json:
 
 
 def _accident(found: Accident) -> Json:
-    values = {
+    return {
         "accident_id": found.id,
         "enterprise_id": found.enterprise_id,
         "occurred_at": instant(found.occurred_at),
@@ -143,16 +143,14 @@ def _accident(found: Accident) -> Json:
         "serious_injuries": found.serious_injuries,
         "direct_loss_yuan": found.direct_loss_yuan,
     }
-    return values
 
 
 def _guidance(found: Unit) -> Json:
     given = found.given
-    values = {
+    return {
         "visits": given.visits,
         "advice": given.advice,
         "trainings": given.trainings,
         "hours": given.hours / MICRO,
         "people": given.people,
     }
-    return values

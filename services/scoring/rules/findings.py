@@ -61,7 +61,7 @@ def report(turn: Turn, enterprise: Enterprise, word: Word, result: ItemResult, a
     """A stage reports a finding: opens it, the next episode of it, or confirms it. Returns its id."""
     unit, id = turn.unit, identity(word, result)
     grade = result.grade or (Grade.MAJOR if always_major else Grade.ORDINARY)
-    finding = unit.findings.get(id)
+    finding = enterprise.findings.get(id)
     if finding is None:
         finding = opened(turn, enterprise, word, result, id, grade)
     else:
@@ -102,7 +102,7 @@ def opened(turn: Turn, enterprise: Enterprise, word: Word, result: ItemResult, i
         hazards=hazards,
     )
     turn.touch_finding(finding, new=True)
-    turn.unit.findings[id] = enterprise.findings[id] = finding
+    enterprise.findings[id] = finding
     return finding
 
 
@@ -209,15 +209,15 @@ def _said_by(finding: Finding, rank: int, submission: Submission) -> bool:
 
 
 def on_rectification(turn: Turn, enterprise: Enterprise, data: RectificationReported) -> None:
-    """A step of putting a finding right. Raises `Rejected` for a finding that is unknown, another enterprise's, or not the actor's to decide."""
-    finding = turn.unit.findings.get(str(data.finding_id))
+    """A step of putting a finding right. Raises `Rejected` for a finding that the enterprise does not have,
+    and for a step that is not the actor's to decide.
+    """
+    finding = enterprise.findings.get(str(data.finding_id))
     if finding is None:
         if str(data.finding_id) in turn.unit.past:
             return
-        raise Rejected("unknown_finding", str(data.finding_id))
-    if finding.enterprise is not enterprise:
         raise Rejected(
-            "finding_of_another", f"{data.finding_id} is not a {'drill ' * data.drill}finding of {data.enterprise_id}"
+            "unknown_finding", f"{data.enterprise_id} has no {'drill ' * data.drill}finding {data.finding_id}"
         )
     if data.by == "enterprise" and data.action in ("verified", "rejected", "extended"):
         raise Rejected("not_theirs_to_decide", f"{data.action} comes from county or expert only")

@@ -67,7 +67,7 @@ class PartitionFold:
         content = orjson.loads(value)
         if kind == "finding":
             finding = rows.read_finding(id, content, subjects.known(unit, content[0]))
-            unit.findings[finding.id] = finding.enterprise.findings[finding.id] = finding
+            finding.enterprise.findings[finding.id] = finding
         elif kind == "round":
             opened = RoundOpened.model_validate(content[0])
             unit.rounds[id] = prepared(self.rules, opened, content[1], rehearse=self.rehearse)

@@ -60,11 +60,10 @@ def _contribution(rule_set: RuleSet, found: gb18218.Contribution, alpha: float) 
         "beta": found.beta,
         "alpha": alpha,
     }
-    values = {
+    return {
         "rule": rule_set.id,
         "version": rule_set.version,
         "clause": f"{found.critical_quantity_clause}; {found.beta_clause}",
         "inputs": inputs,
         "points": alpha * found.weighted,
     }
-    return values

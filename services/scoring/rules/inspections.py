@@ -91,11 +91,15 @@ def stand(
 
 
 def grade(turn: Turn, enterprise: Enterprise, data: InspectionSubmitted) -> None:
-    """The stage's latest non-null grading, unless one of a later round stands already."""
-    rank = STAGE_RANK[data.stage]
-    old = enterprise.gradings[rank]
-    if data.grading is None or (old is not None and old.round_id > data.round_id):
+    """Keeps the stage's latest non-null grading, unless one of a later round or a higher stage stands already."""
+    rank, gradings = STAGE_RANK[data.stage], enterprise.gradings
+    old = gradings[rank]
+    higher = any(each is not None and each.round_id == data.round_id for each in gradings[rank + 1 :])
+    if data.grading is None or higher or (old is not None and old.round_id > data.round_id):
         return
+    for lower in range(rank):
+        found = gradings[lower]
+        gradings[lower] = None if found is not None and found.round_id == data.round_id else found
     table = turn.book.grading(data.inspected_on)
-    enterprise.gradings[rank] = grading.reported(data.grading, shared_text(data.round_id), table, data.inspected_on)
+    gradings[rank] = grading.reported(data.grading, shared_text(data.round_id), table, data.inspected_on)
     grading.regrade(enterprise, turn.unit.current, turn.book)

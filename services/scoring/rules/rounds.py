@@ -1,5 +1,6 @@
 """Rounds and days: opened, closed, a day started, an enterprise withdrawn. Called by the fold."""
 
+from collections.abc import Iterator
 from datetime import date
 
 from services.scoring.rules import findings, grading, hazard_units, installations
@@ -60,8 +61,8 @@ def touch_changed(turn: Turn, found: Round, *, newer: bool) -> None:
         if enrolled and enterprise.withdrawn:
             reinstate(turn, enterprise)
     if newer:
-        for _, finding in sorted(unit.findings.items()):
-            if finding.state != CLOSED and not finding.enterprise.drill:
+        for finding in sorted(own_findings(unit), key=lambda each: each.id):
+            if finding.state != CLOSED:
                 turn.touch_finding(finding)
 
 
@@ -70,7 +71,7 @@ def begin(turn: Turn, round_id: str) -> None:
     unit = turn.unit
     prune(turn, unit)
     unit.current, unit.closed, unit.timely, unit.given = round_id, 0, 0, Given()
-    for finding in unit.findings.values():
+    for finding in own_findings(unit):
         if finding.closed or finding.timely:
             finding.closed = finding.timely = 0
             turn.row("finding", finding.id, finding)
@@ -119,16 +120,22 @@ def on_closed(turn: Turn, data: RoundClosed) -> bool:
 
 def prune(turn: Turn, unit: Unit) -> None:
     """Closed findings leave the state; what is needed to know them again is their last episode and hazard."""
-    for finding in [each for each in unit.findings.values() if each.state == CLOSED and not each.enterprise.drill]:
+    for finding in [each for each in own_findings(unit) if each.state == CLOSED]:
         forget(turn, finding)
         if not finding.enterprise.withdrawn:
             unit.closed += finding.closed
             unit.timely += finding.timely
 
 
+def own_findings(unit: Unit) -> Iterator[Finding]:
+    """The findings of the unit's enterprises, drills left out."""
+    for enterprise in unit.enterprises.values():
+        yield from enterprise.findings.values()
+
+
 def forget(turn: Turn, finding: Finding) -> None:
     """Replaces a finding by its last episode."""
-    del turn.unit.findings[finding.id], finding.enterprise.findings[finding.id]
+    del finding.enterprise.findings[finding.id]
     turn.unit.past[finding.id] = (finding.episode, finding.hazards)
     turn.row("finding", finding.id, None)
     turn.row("past", finding.id, turn.unit.past[finding.id])
@@ -141,10 +148,9 @@ def on_day(turn: Turn, data: DayStarted) -> bool:
         return False
     unit.day, turn.only_changes = data.day, True
     due = turn.totals.due
-    fallen = [id for day in sorted(each for each in due if each < data.day) for id in sorted(due[day])]
-    drilled = sorted(id for enterprise in unit.drills.values() for id in enterprise.findings)
-    for id in (*fallen, *drilled):
-        finding = unit.findings[id]
+    fallen = [each for day in due if day < data.day for each in due[day].values()]
+    drilled = [each for enterprise in unit.drills.values() for each in enterprise.findings.values()]
+    for finding in sorted((*fallen, *drilled), key=lambda each: each.id):
         if findings.is_overdue(finding, data.day) and not finding.overdue:
             turn.touch_finding(finding)
             finding.overdue = True

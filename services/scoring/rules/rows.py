@@ -123,7 +123,7 @@ def read_finding(id: str, row: list[Any], enterprise: Enterprise) -> Finding:
 
 
 def _said(row: list[Any]) -> Said:
-    return Said(shared_text(row[0]), OUTCOMES[row[1]], row[2] and GRADES[row[2]], _day(row[3]), row[4])
+    return Said(shared_text(row[0]), OUTCOMES[row[1]], row[2] and GRADES[row[2]], _day(row[3]), shared_text(row[4]))
 
 
 def enterprise(found: Enterprise) -> bytes:
@@ -170,7 +170,7 @@ def read_enterprise(found: Enterprise, row: list[Any]) -> None:
             shared_text(r[0]),
             r[1],
             shared_text(r[2]),
-            r[3],
+            shared_text(r[3]),
             r[4],
             _day(r[5]),
             r[6],

@@ -38,7 +38,7 @@ class Step(NamedTuple):
     reason: str | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Finding:
     """A place where a danger was found, with its present episode. `hazards` counts the hazards raised for it so far.
 
@@ -137,7 +137,7 @@ class Installation:
     old: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Enterprise:
     """An enterprise in a unit, or its shadow in drills (`drill`, with the time of its last drill event).
 
@@ -254,7 +254,6 @@ class Unit:
     rounds: dict[str, Round] = field(default_factory=dict)
     enterprises: dict[str, Enterprise] = field(default_factory=dict)
     drills: dict[str, Enterprise] = field(default_factory=dict)
-    findings: dict[str, Finding] = field(default_factory=dict)
     past: dict[str, tuple[int, int]] = field(default_factory=dict)
     parks: dict[str, Park] = field(default_factory=dict)
     accidents: dict[str, Accident] = field(default_factory=dict)

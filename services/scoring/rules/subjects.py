@@ -14,7 +14,7 @@ from services.scoring.rules import (
     unit_records,
 )
 from services.scoring.rules.calendar import midnight
-from services.scoring.rules.state import Enterprise, HazardUnit, Installation, Unit
+from services.scoring.rules.state import Enterprise, Unit
 from services.scoring.rules.turn import RowKey, Turn, settle
 from shared.events import inspections as log
 from shared.events.base import Data, Submitted
@@ -183,13 +183,14 @@ def contents(unit: Unit) -> Iterator[tuple[RowKey, object]]:
     yield from (((unit.id, "round", id), each) for id, each in unit.rounds.items())
     yield from (((unit.id, "park", id), each) for id, each in unit.parks.items())
     yield from (((unit.id, "accident", id), each) for id, each in unit.accidents.items())
-    yield from (((unit.id, "finding", id), each) for id, each in unit.findings.items())
     yield from (((unit.id, "past", id), each) for id, each in unit.past.items())
     for prefix, kind, file in (("", "enterprise", unit.enterprises), ("drill:", "drill", unit.drills)):
         for id, enterprise in file.items():
             yield (unit.id, kind, id), enterprise
-            each: HazardUnit | Installation
-            for each in (enterprise.hazard_units or {}).values():
-                yield (unit.id, "hazard_unit", f"{prefix}{id}:{each.id}"), each
-            for each in (enterprise.installations or {}).values():
-                yield (unit.id, "installation", f"{prefix}{id}:{each.id}"), each
+            yield from (((unit.id, "finding", each.id), each) for each in enterprise.findings.values())
+            declared: dict[str, dict[str, Any]] = {
+                "hazard_unit": enterprise.hazard_units or {},
+                "installation": enterprise.installations or {},
+            }
+            for name, found in declared.items():
+                yield from (((unit.id, name, f"{prefix}{id}:{each}"), content) for each, content in found.items())

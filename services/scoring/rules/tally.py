@@ -136,13 +136,13 @@ class Totals:
     open_major: set[str] = field(default_factory=set)
     overdue_major: set[str] = field(default_factory=set)
     direct_red: set[str] = field(default_factory=set)
-    due: dict[date, set[str]] = field(default_factory=dict)
+    due: dict[date, dict[str, Finding]] = field(default_factory=dict)
     ageing: set[str] = field(default_factory=set)
     park_values: int = 0
     task_progress: int = 0
     larger: int = 0
     major: int = 0
-    figures: Figures = Figures()
+    figures: Figures = field(default_factory=Figures)
     verdict: Verdict = NOTHING
     provisional: bool = True
 
@@ -166,14 +166,14 @@ class Totals:
             if finding.overdue:
                 self.overdue_major.add(finding.id)
         if finding.due_on is not None and not finding.overdue:
-            self.due.setdefault(finding.due_on, set()).add(finding.id)
+            self.due.setdefault(finding.due_on, {})[finding.id] = finding
 
     def forget_finding(self, id: str, due_on: date | None) -> None:
         """Takes a finding out of every file; `due_on` is what it was filed under."""
         self.open_major.discard(id)
         self.overdue_major.discard(id)
         if due_on is not None and due_on in self.due:
-            self.due[due_on].discard(id)
+            self.due[due_on].pop(id, None)
             if not self.due[due_on]:
                 del self.due[due_on]
 

@@ -142,7 +142,7 @@ def settle_finding(turn: Turn, finding: Finding, was: FindingBefore) -> None:
         events, finding.hazards = moved(turn.cause, about, finding.hazards, was.hazard, after, turn.reason)
         turn.pending.events += events
     turn.pending.events.append(assessed.finding(finding, unit, turn.cause))
-    if finding.id in unit.findings:
+    if finding.id in enterprise.findings:
         turn.row("finding", finding.id, finding)
 
 

@@ -129,7 +129,7 @@ def test_a_drill_cannot_close_a_real_finding():
     world = World()
     place = build.finding("5")
     world.tell(build.inspection_submitted(1, findings=[place]))
-    with pytest.raises(Rejected, match="finding_of_another"):
+    with pytest.raises(Rejected, match="no drill finding"):
         world.tell(build.rectification_reported(place.finding_id, "verified", 2, drill=True))
 
 
