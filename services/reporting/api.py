@@ -1,48 +1,21 @@
 """The JSON routes under /v1. Scope is asked of `shared.http.auth` before anything is read."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-import orjson
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sse_starlette import EventSourceResponse
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
-from services.reporting.changes import Change, ChangeFeed
+from services.reporting.api_evaluations import evaluation_routes
+from services.reporting.api_stream import stream_routes
 from services.reporting.documents import Document
-from services.reporting.freezing import Evaluations, Freezer, Frozen
-from services.reporting.generations import Generations, State
+from services.reporting.parts import Parts
 from services.reporting.queries import Reads, explain_answer, risk_answer
-from shared.events.base import RoundId
-from shared.http.auth import Access, Authenticator, Current
+from shared.http.auth import Access, Current
 from shared.http.paging import Cursor, Limit, decode_cursor, page
 from shared.http.permissions import Action
 from shared.http.problems import not_found
-
-PING_S = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the routes and the pages work with."""
-
-    reads: Reads
-    evaluations: Evaluations
-    freezer: Freezer
-    feed: ChangeFeed
-    generations: Generations
-    rebuild: Callable[[], Awaitable[State]]
-
-
-class EvaluationAsked(BaseModel):
-    """Which evaluation to freeze; `unit_id` null for the national one."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    round_id: RoundId
-    unit_id: str | None = None
 
 
 def routes(parts: Parts) -> list[APIRouter]:
@@ -51,9 +24,9 @@ def routes(parts: Parts) -> list[APIRouter]:
         _units(parts.reads),
         _enterprises(parts.reads),
         _rounds(parts.reads),
-        _evaluations(parts),
+        evaluation_routes(parts),
         _operations(parts),
-        _stream(parts.feed),
+        stream_routes(parts.feed),
     ]
 
 
@@ -193,41 +166,6 @@ def _rounds(reads: Reads) -> APIRouter:
     return router
 
 
-def _evaluations(parts: Parts) -> APIRouter:
-    router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"])
-
-    @router.post("", status_code=201)
-    async def freeze(access: Current, asked: EvaluationAsked) -> Response:
-        access.require(Action.FREEZE_EVALUATION, asked.unit_id)
-        if asked.unit_id is None and access.units(Action.FREEZE_EVALUATION) is not None:
-            raise not_found()
-        found = await parts.freezer.freeze(asked.round_id, asked.unit_id, access.principal.id)
-        if found is None:
-            raise not_found("The round has no results there yet.")
-        return Response(found.body, 201, {"location": f"/v1/evaluations/{found.id}"}, "application/json")
-
-    @router.get("/{evaluation_id}.json")
-    @router.get("/{evaluation_id}")
-    async def read(access: Current, evaluation_id: str) -> Response:
-        found = await readable(parts.evaluations, access, evaluation_id)
-        return Response(found.body, media_type="application/json")
-
-    return router
-
-
-async def readable(evaluations: Evaluations, access: Access, evaluation_id: str) -> Frozen:
-    """The evaluation, when the caller may read all it covers; 404 otherwise."""
-    access.require_role(Action.READ_RISK)
-    found = await evaluations.get(evaluation_id)
-    if found is None:
-        raise not_found()
-    if found.unit_id is not None:
-        access.require(Action.READ_RISK, found.unit_id)
-    elif access.units(Action.READ_RISK) is not None or access.enterprises() is not None:
-        raise not_found()
-    return found
-
-
 def _operations(parts: Parts) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["operations"])
 
@@ -248,36 +186,3 @@ def _operations(parts: Parts) -> APIRouter:
         return asdict(await parts.rebuild())
 
     return router
-
-
-def _stream(feed: ChangeFeed) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["stream"])
-
-    @router.get("/stream")
-    async def stream(request: Request, access: Current) -> EventSourceResponse:
-        access.require_role(Action.READ_RISK)
-        last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
-        return EventSourceResponse(_events(request, feed, last_id), ping=PING_S, headers={"cache-control": "no-store"})
-
-    return router
-
-
-async def _events(request: Request, feed: ChangeFeed, last_id: str | None) -> AsyncIterator[dict[str, Any]]:
-    authenticator: Authenticator = request.app.state.auth
-    yield {"event": "hello", "data": "{}", "retry": 2000}
-    async for change in feed.follow(last_id):
-        # Asked again for each event: a key that is revoked meanwhile gets nothing more.
-        access = authenticator.access(request)
-        if access is None:
-            return
-        if _may_see(access, change):
-            document = change.document
-            body = {name: document[name] for name in ("kind", "about_id", "unit_id", "at", "about")}
-            yield {"id": change.id, "event": document["kind"], "data": orjson.dumps(body).decode()}
-
-
-def _may_see(access: Access, change: Change) -> bool:
-    document = change.document
-    enterprise_id = document["about_id"] if document["kind"] == "enterprise" else None
-    action = Action.READ_SUBMISSIONS if document["kind"] == "finding" else Action.READ_RISK
-    return access.allows(action, document["unit_id"], enterprise_id)

@@ -1,19 +1,24 @@
 """Builds the reporting service: the only place that constructs its adapters."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.reporting.api import Parts, routes
+from services.reporting.api import routes
 from services.reporting.changes import ChangeFeed
 from services.reporting.freezing import Freezer
 from services.reporting.generations import Live, Projector, rebuild
 from services.reporting.handlers import on_events
 from services.reporting.pages.routes import page_routes
+from services.reporting.parts import Parts
 from services.reporting.queries import Reads
+from services.reporting.render.files import Renderings
+from services.reporting.render.pdf_file import PdfRenderer
 from services.reporting.settings import ReportingSettings
 from services.reporting.stores.mongo import MongoEvaluations, MongoGenerations, MongoReadModels
 from services.reporting.suggestions import load_suggestions
@@ -83,6 +88,15 @@ class ReportingService:
         await run_until_stopped(self.parts)
 
 
+def _ending(pdf: PdfRenderer) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        pdf.stop()
+
+    return lifespan
+
+
 def build(settings: ReportingSettings) -> ReportingService:
     """The service from its settings; connects to nothing before it runs."""
     configure_logging("reporting", settings)
@@ -95,10 +109,16 @@ def build(settings: ReportingSettings) -> ReportingService:
     )
     registry = Registry()
     registry_feed = RegistryFeed(KafkaConsumer(settings, ["registry.v1"], None), registry)
-    changes = ChangeFeed(live)
+    changes, pdf = ChangeFeed(live), PdfRenderer()
     freezer = Freezer(live, evaluations, registry, load(settings.rulesets_dir), load_suggestions(), now)
     parts = Parts(
-        Reads(live, registry), evaluations, freezer, changes, generations, partial(rebuild, generations, models_of)
+        Reads(live, registry),
+        evaluations,
+        freezer,
+        Renderings(evaluations, pdf),
+        changes,
+        generations,
+        partial(rebuild, generations, models_of),
     )
     auth = Authenticator(registry, settings.admin_key_sha256, settings.session_secret_file.read_bytes(), now)
     health.add("store", mongo.check(database))
@@ -106,6 +126,15 @@ def build(settings: ReportingSettings) -> ReportingService:
     pages = Pages(PACKAGE, settings, now)
     routers = [*routes(parts), page_routes(parts, pages, ZoneInfo(settings.timezone))]
     title = "Key County: reporting"
-    app = create_app(service="reporting", title=title, health=health, metrics=metrics, auth=auth, routers=routers)
+    app = create_app(
+        service="reporting",
+        title=title,
+        health=health,
+        metrics=metrics,
+        auth=auth,
+        routers=routers,
+        lifespan=_ending(pdf),
+        large=["/v1/evaluations/verify"],
+    )
     pages.install(app)
     return ReportingService(app, settings, [projector, registry_feed, changes])

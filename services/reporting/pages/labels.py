@@ -125,6 +125,7 @@ LABELS = {
     "orange_or_red": "orange or red",
     "veto_fired": "a veto fired",
     "no_colour": "no result yet",
+    "no_focus": "No focus area",
 }
 
 

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.reporting.api import Parts, units_in_scope
+from services.reporting.api import units_in_scope
 from services.reporting.documents import Document, stamp
 from services.reporting.pages.labels import label
+from services.reporting.parts import Parts
 from services.reporting.rules.rates import rate_figures, summed
 from shared.http.auth import Access
 from shared.http.permissions import Action
