@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from shared.http import problems
 from shared.http.auth import SESSION_COOKIE, SESSION_SECONDS, Access, Authenticator
+from shared.registry import Registry
 from shared.settings import Settings
 from shared.web.languages import LANGUAGE_COOKIE, LANGUAGES, Catalogue, Language, in_language, language_of
 
@@ -74,7 +75,7 @@ class Pages:
             app.mount("/static/site", StaticFiles(directory=self._package / "static"), name="site-static")
         app.include_router(self._sign_in_routes())
         app.add_exception_handler(SignInNeeded, self._to_sign_in)
-        for kind in (problems.Problem, HTTPException, RequestValidationError):
+        for kind in (problems.Problem, HTTPException, RequestValidationError, Exception):
             before = app.exception_handlers[kind]
             app.add_exception_handler(kind, self._as_page(before))
 
@@ -89,6 +90,7 @@ class Pages:
             "language_links": others,
             "sites": self._sites(),
             "site": request.app.state.service,
+            "synthetic": authenticator is not None and is_synthetic(authenticator.registry),
         }
 
     def _text_context(self, language: Language) -> dict[str, Any]:
@@ -158,6 +160,11 @@ class Pages:
             return self.render(request, "problem.html", answer.status_code, problem=problem, status=answer.status_code)
 
         return handle
+
+
+def is_synthetic(registry: Registry) -> bool:
+    """Whether any unit here is invented: then every page says so."""
+    return any(unit.get("synthetic") for unit in registry.all("units").values())
 
 
 def format_time(moment: datetime | date | None, zone: tzinfo) -> str:

@@ -57,6 +57,10 @@ def routes(pages: Pages) -> APIRouter:
     def bug() -> None:
         raise RuntimeError("the secret inside")
 
+    @router.get("/broken")
+    def broken() -> None:
+        raise RuntimeError("the secret inside")
+
     @router.get("/page")
     def page(request: Request, access: Annotated[Access, Depends(page_access)]) -> Any:
         return pages.render(request, "problem.html", 404, problem=None, status=404)
@@ -154,6 +158,13 @@ async def test_an_invalid_body_gets_all_errors_with_pointers_and_no_echo(client:
 async def test_a_bug_says_nothing_of_the_inside(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/bug")
     assert answer.status_code == 500
+    assert "secret" not in answer.text
+
+
+async def test_a_bug_behind_a_page_is_a_page_too(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/broken?lang=en", headers={"accept": "text/html"})
+    assert answer.status_code == 500
+    assert "This did not work" in answer.text
     assert "secret" not in answer.text
 
 
