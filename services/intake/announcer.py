@@ -1,26 +1,22 @@
-"""Announces registry changes, round events and days, in order, under one lease; and intake's counts. Run by wiring."""
+"""Announces registry changes, round events and days, in order, under one lease. Run by wiring."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from services.intake.leases import ANNOUNCER, SHARD_NAMES, Leases
-from services.intake.ports import RegistryStore, SubmissionStore, Tally
-from services.intake.records import rfc3339
+from services.intake.leases import ANNOUNCER, Leases
+from services.intake.ports import RegistryStore
 from services.intake.rules.announcing import Announcement, Change, announced, day_started, days_due, registry_event
 from shared.bus import Publisher, Record, record_of
 from shared.errors import Unavailable
-from shared.events.base import name_id
 from shared.events.envelope import make
-from shared.events.registry import RegistryPut
 from shared.registry import Registry
 from shared.telemetry import log
 
 SOURCE = "/keycounty/intake"
 PAGE = 500
 EVERY_S = 0.25
-COUNTS_EVERY_S = 10.0
 BATCH = 500
 
 
@@ -148,61 +144,3 @@ def _record(found: Announcement) -> Record:
         correlation_id=found.correlation_id,
     )
     return record_of(event)
-
-
-class Counter:
-    """Publishes, per held shard, how many submissions were accepted and published: reporting shows from it that none
-    is missing.
-    """
-
-    def __init__(
-        self, store: SubmissionStore, publisher: Publisher, leases: Leases, now: Callable[[], datetime]
-    ) -> None:
-        self._store = store
-        self._publisher = publisher
-        self._leases = leases
-        self._now = now
-        self._told: dict[int, tuple[Tally, datetime]] = {}
-        self._stopping = asyncio.Event()
-
-    async def run(self) -> None:
-        """Counts every ten seconds until stopped."""
-        while not self._stopping.is_set():
-            try:
-                await self.step()
-            except Unavailable as away:
-                log("counter").warning("counting waits", error=str(away))
-            try:
-                await asyncio.wait_for(self._stopping.wait(), COUNTS_EVERY_S)
-            except TimeoutError:
-                continue
-
-    async def step(self) -> None:
-        """Counts the held shards and tells what changed."""
-        shards = self._leases.shards()
-        if not shards:
-            return
-        tallies = await self._store.tally(shards)
-        waiting = await self._store.pending(shards, 1)
-        oldest = min((each.accepted_at for each in waiting), default=None)
-        changed = {shard: tally for shard, tally in tallies.items() if self._told.get(shard, (None,))[0] != tally}
-        await self._publisher.publish([self._record(shard, tally, oldest) for shard, tally in changed.items()])
-        self._told = {shard: (tally, self._now()) for shard, tally in tallies.items()}
-
-    async def stop(self) -> None:
-        self._stopping.set()
-
-    def _record(self, shard: int, tally: Tally, oldest: datetime | None) -> Record:
-        at, name = self._now(), SHARD_NAMES[shard]
-        revision = int(at.timestamp() * 1000)
-        counts = {
-            "shard": shard,
-            "accepted": tally.accepted,
-            "published": tally.published,
-            "oldest_unpublished_at": None if oldest is None or tally.accepted == tally.published else rfc3339(oldest),
-        }
-        data = RegistryPut(kind="counts", id=name, revision=revision, object=counts, updated_at=at)
-        key = f"counts/{name}"
-        return record_of(
-            make(data, id=name_id("counts", name, str(revision)), source=SOURCE, subject=key, time=at, key=key)
-        )

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from services.intake.book import Book
 from services.intake.committer import Committed, Committer, objections, submission_id
+from services.intake.metering import IntakeMetrics
 from services.intake.outbox import Outbox
 from services.intake.ports import EvidenceStore, SubmissionStore
 from services.intake.records import Draft, Origin, Submission
@@ -58,6 +59,7 @@ class Intake:
     outbox: Outbox
     submissions: SubmissionStore
     evidence: EvidenceStore
+    metrics: IntakeMetrics
     now: Callable[[], datetime]
     zone: ZoneInfo
     person_key: bytes
@@ -109,6 +111,8 @@ async def submit(
         committed = _repeated(before, posted)
     else:
         committed = await intake.committer.commit(draft(intake, id, posted, sender))
+    counter = intake.metrics.accepted if committed.first else intake.metrics.repeated
+    counter.labels(committed.submission.kind).inc()
     published = await intake.outbox.wait(committed.submission, wait_s)
     return Answer(committed.submission, committed.first, published)
 

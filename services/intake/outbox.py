@@ -10,13 +10,15 @@ same bytes go out twice.
 
 import asyncio
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from services.intake.leases import SHARD_NAMES, Leases
+from services.intake.metering import IntakeMetrics
 from services.intake.ports import SubmissionStore
 from services.intake.records import Submission
 from shared.bus import Publisher, Record
@@ -32,6 +34,13 @@ SWEEP_S = 2.0
 SWEEP_WITH_OTHERS_S = 0.1
 ASK_S = 0.05
 SUBJECTS_KEPT = 50_000
+
+
+class _Marked(NamedTuple):
+    """A submission that is with the broker."""
+
+    id: uuid.UUID
+    shard: int
 
 
 class _Encoded(BaseModel):
@@ -60,7 +69,15 @@ def record_of(found: Submission) -> Record:
 class Outbox:
     """`cursor()` is the last registry change announced: a submission waits for the round that it belongs to."""
 
-    def __init__(self, store: SubmissionStore, publisher: Publisher, leases: Leases, cursor: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: SubmissionStore,
+        publisher: Publisher,
+        leases: Leases,
+        cursor: Callable[[], int],
+        metrics: IntakeMetrics,
+    ) -> None:
+        self._metrics = metrics
         self._store = store
         self._publisher = publisher
         self._leases = leases
@@ -68,11 +85,11 @@ class Outbox:
         self._fresh: list[Submission] = []
         self._backlog = True
         self._sent: OrderedDict[str, int] = OrderedDict()
-        self._unmarked: set[uuid.UUID] = set()
+        self._unmarked: set[_Marked] = set()
         self._waiting: dict[uuid.UUID, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
-        self.published = 0
+        self.published: Counter[int] = Counter()
         self.broker_away: str | None = None
 
     def stored(self, submissions: Sequence[Submission]) -> None:
@@ -83,6 +100,10 @@ class Outbox:
         else:
             self._fresh.extend(submissions)
         self._wake.set()
+
+    def settled(self, shard: int) -> bool:
+        """Whether nothing of the shard is with the broker and not yet marked."""
+        return all(each.shard != shard for each in self._unmarked)
 
     async def wait(self, submission: Submission, timeout_s: float) -> bool:
         """Whether it is published, waiting at most so long."""
@@ -150,16 +171,15 @@ class Outbox:
         if not found:
             return 0
         ready = await self._ready(found)
-        already = [each for each in ready if each.seq <= self._sent.get(each.subject, 0)]
         going = [each for each in ready if each.seq > self._sent.get(each.subject, 0)]
         if going:
             await self._publisher.publish([record_of(each) for each in going])
             self._note(None)
         for each in going:
             self._know(each.subject, each.seq)
-        self.published += len(going)
+        self._metrics.published.inc(len(going))
         self._answer(each.id for each in ready)
-        self._unmarked.update(each.id for each in (*already, *going))
+        self._unmarked.update(_Marked(each.id, each.shard) for each in ready)
         await self._mark()
         return len(ready)
 
@@ -215,8 +235,9 @@ class Outbox:
 
     async def _mark(self) -> None:
         ids = list(self._unmarked)
-        await self._store.mark_published(ids)
+        await self._store.mark_published([each.id for each in ids])
         self._unmarked.difference_update(ids)
+        self.published.update(each.shard for each in ids)
 
     def _answer(self, ids: Iterable[uuid.UUID]) -> None:
         for id in ids:

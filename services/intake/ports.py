@@ -5,7 +5,7 @@ outbox and book.
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
 from services.intake.records import Head, Lease, Submission
@@ -72,6 +72,10 @@ class SubmissionStore(Protocol):
         """Counts per shard, from scratch: for whoever takes a shard over."""
         ...
 
+    async def waiting(self, shards: Iterable[int]) -> Mapping[int, "Waiting"]:
+        """What waits to be published, per shard that has any."""
+        ...
+
     async def chain(self, subject: str, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
         """A subject's receipts after a sequence number, oldest first."""
         ...
@@ -87,6 +91,14 @@ class Tally:
 
     accepted: int
     published: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many submissions of a shard wait to be published, and since when the oldest was accepted."""
+
+    count: int
+    oldest: datetime
 
 
 class RegistryStore(Protocol):

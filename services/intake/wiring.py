@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.intake.announcer import Announcer, Counter
+from services.intake.announcer import Announcer
 from services.intake.api import audit as audit_routes
 from services.intake.api import batches as batch_routes
 from services.intake.api import checklists as checklist_routes
@@ -20,9 +20,11 @@ from services.intake.api import registry as registry_routes
 from services.intake.api import submissions as submission_routes
 from services.intake.book import Book
 from services.intake.committer import Committer
+from services.intake.counting import Counter
 from services.intake.handlers import Intake
 from services.intake.leases import Leases
 from services.intake.limiting import RateLimit
+from services.intake.metering import IntakeMetrics, metered
 from services.intake.outbox import Outbox
 from services.intake.ports import EvidenceStore, LeaseStore, RegistryStore, SubmissionStore
 from services.intake.sealing import sealer
@@ -149,19 +151,22 @@ def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
     """The parts on any adapters."""
     zone = ZoneInfo(settings.timezone)
     health, metrics, registry = Health(), Metrics(), Registry()
+    told = IntakeMetrics(metrics)
+    submissions = metered(adapters.submissions, told)
     leases = Leases(adapters.leases, settings.instance)
     announcer = Announcer(adapters.changes, adapters.publisher, leases, adapters.now, zone)
     book = Book(adapters.changes, registry, adapters.rules.refs(), announcer.changed)
-    outbox = Outbox(adapters.submissions, adapters.publisher, leases, announcer.cursor)
-    committer = Committer(adapters.submissions, adapters.keys, outbox.stored)
-    counter = Counter(adapters.submissions, adapters.publisher, leases, adapters.now)
+    outbox = Outbox(submissions, adapters.publisher, leases, announcer.cursor, told)
+    committer = Committer(submissions, adapters.keys, outbox.stored)
+    counter = Counter(submissions, adapters.publisher, leases, outbox, adapters.now, told)
     intake = Intake(
         book=book,
         rules=adapters.rules,
         committer=committer,
         outbox=outbox,
-        submissions=adapters.submissions,
+        submissions=submissions,
         evidence=adapters.evidence,
+        metrics=told,
         now=adapters.now,
         zone=zone,
         person_key=adapters.contact_key,
@@ -182,7 +187,7 @@ def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
             audit_routes.router(adapters.changes),
             registry_routes.router(book, adapters.now, sealer(adapters.contact_key)),
             key_routes.router(book, adapters.now, adapters.random_bytes),
-            receipt_routes.router(adapters.submissions, adapters.keys),
+            receipt_routes.router(submissions, adapters.keys),
         ],
         large=("/v1/inspections/batch", "/v1/hazard-units/batch", "/v1/rectifications/batch", "/v1/evidence"),
     )

@@ -83,6 +83,8 @@ def _add_post(found: APIRouter, intake: Intake, kind: str, resource: Resource) -
         try:
             return await _take(intake, resource, request, access, given, dry_run)
         except Faulty as faulty:
+            for each in faulty.faults:
+                intake.metrics.refused.labels(each.code).inc()
             raise problem_of(faulty, language) from None
 
     post.__doc__ = f"Submit ({kind}); see the contract for the body."

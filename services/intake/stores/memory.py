@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from services.intake.ports import Added, EvidenceFile, Tally, Wanted
+from services.intake.ports import Added, EvidenceFile, Tally, Waiting, Wanted
 from services.intake.records import Head, Lease, Submission
 from services.intake.rules.announcing import Change
 from shared import receipts
@@ -96,6 +96,12 @@ class MemorySubmissionStore:
             if each.shard in of:
                 of[each.shard].append(each)
         return {shard: Tally(len(found), sum(each.published for each in found)) for shard, found in of.items()}
+
+    async def waiting(self, shards: Iterable[int]) -> Mapping[int, Waiting]:
+        found: dict[int, list[datetime]] = {}
+        for each in await self.pending(shards, len(self._by_id)):
+            found.setdefault(each.shard, []).append(each.accepted_at)
+        return {shard: Waiting(len(times), min(times)) for shard, times in found.items()}
 
     async def chain(self, subject: str, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
         self.faults.pass_or_raise()

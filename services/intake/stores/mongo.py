@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
-from services.intake.ports import Added, EvidenceFile, Tally, Wanted
+from services.intake.ports import Added, EvidenceFile, Tally, Waiting, Wanted
 from services.intake.records import Head, Lease, Submission
 from services.intake.rules.announcing import Change
 from services.intake.stores.documents import HEAD_FIELDS, of_change, of_submission, to_change, to_submission
@@ -102,6 +102,13 @@ class MongoSubmissionStore:
             else Tally(0, 0)
             for shard in wanted
         }
+
+    async def waiting(self, shards: Iterable[int]) -> Mapping[int, Waiting]:
+        grouped: list[dict[str, Any]] = [
+            {"$match": {"pending": True, "shard": {"$in": list(shards)}}},
+            {"$group": {"_id": "$shard", "count": {"$sum": 1}, "oldest": {"$min": "$accepted_at"}}},
+        ]
+        return {row["_id"]: Waiting(row["count"], row["oldest"]) async for row in self._found.aggregate(grouped)}
 
     async def chain(self, subject: str, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
         cursor = (

@@ -140,6 +140,8 @@ async def test_what_waits_is_listed_oldest_first_until_it_is_marked(stores: Stor
     assert found.published
     tally = (await stores.submissions.tally([shard]))[shard]
     assert (tally.accepted, tally.published) == (3, 1)
+    waiting = await stores.submissions.waiting([shard])
+    assert (waiting[shard].count, waiting[shard].oldest) == (2, pending[1].accepted_at)
 
 
 async def test_a_chain_is_read_in_order_and_in_pages(stores: Stores) -> None:
