@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.faults.scoring.workers import SESSION_S, Worker, Workers
 
 PARTITIONS = 4
 LAG_S = 60.0
+BROKER_THREAD = ThreadPoolExecutor(1)
 TAKEOVER_S = SESSION_S + 3.0
 
 
@@ -111,9 +113,14 @@ async def broker_killed(at: Round) -> None:
         await at.pause(1, 3)
         node = at.chance.randrange(len(at.kafka.nodes))
         at.note(f"kill -9 broker {node}")
-        await asyncio.to_thread(at.kafka.kill, node)
+        await _in_broker_thread(at.kafka.kill, node)
         await at.pause(1, 5)
-        await asyncio.to_thread(at.kafka.start_node, node)
+        await _in_broker_thread(at.kafka.start_node, node)
+
+
+async def _in_broker_thread(work: Callable[[int], None], node: int) -> None:
+    """A broker dies with the thread that started it: this one outlives every event loop."""
+    await asyncio.get_running_loop().run_in_executor(BROKER_THREAD, work, node)
 
 
 async def frozen(at: Round) -> None:
@@ -178,13 +185,15 @@ def prepared(kafka: LocalKafka, folder: Path, kind: str, seed: int, seconds: flo
     return Round(kafka, Workers(settings, home), random.Random(seed), prefix, seconds)
 
 
-async def a_round(kafka: LocalKafka, folder: Path, kind: str, seed: int, seconds: float = 12.0) -> Result:
-    """Events flow for `seconds` while the story happens; then everything must be exact, with lag 0 in time."""
+async def a_round(
+    kafka: LocalKafka, folder: Path, kind: str, seed: int, *, seconds: float = 12.0, units: int = 6
+) -> Result:
+    """Events of `units` flow for `seconds` while the story happens; then everything must be exact, lag 0 in time."""
     began = time.monotonic()
     at = prepared(kafka, folder, kind, seed, seconds)
     try:
         await asyncio.gather(at.workers.started(), at.workers.started())
-        events = list(traffic.spoiled(traffic.log(seed), seed, 0.05 if kind == "bad records" else 0.01))
+        events = list(traffic.spoiled(traffic.log(seed, units), seed, 0.05 if kind == "bad records" else 0.01))
         pace = len(events) / seconds
         flowing = asyncio.ensure_future(traffic.send(kafka.bootstrap, at.prefix + "inspections.v1", iter(events), pace))
         await STORIES[kind](at)

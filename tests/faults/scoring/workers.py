@@ -15,6 +15,7 @@ from deploy.local.child import free_port
 
 SESSION_S = 6.0
 STOP_S = 5.0
+STARTING_S = 4.0
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Worker:
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def alive(self) -> bool:
@@ -96,7 +98,9 @@ class Workers:
             code = -9
         took = time.monotonic() - began
         self.stops.append(took)
-        if code != 0 or took > STOP_S:
+        # A signal that comes while Python still imports ends it the default way: nothing has begun by then.
+        early = code == -signal.SIGTERM and began - worker.began < STARTING_S
+        if (code != 0 and not early) or took > STOP_S:
             self.complaints.append(f"{worker.name}: SIGTERM gave exit {code} after {took:.1f} s")
 
     def revive(self) -> None:
