@@ -71,7 +71,7 @@ def shown(enterprise: Enterprise, graded: Graded, table: Grading) -> Json:
 
 def contributions(graded: Graded, table: Grading) -> list[Json]:
     """One per item, in the table's order: their points sum to the score."""
-    found = {code: item.untouched for code, item in table.items.items()}
+    found = table.untouched.copy()
     deductions, bonuses = graded.deductions, graded.bonuses
     rule, version = table.rule_set.id, table.rule_set.version
     for code in (deductions | bonuses) if bonuses else deductions:
@@ -119,25 +119,25 @@ def smallest_change(enterprise: Enterprise, graded: Graded, table: Grading) -> l
 
 def better(found: list[Offer], graded: Graded, table: Grading, need: int, colour: int) -> None:
     """What would earn `need` more: a deduction given back (first what lies beyond the item's points), a bonus."""
-    bonuses = graded.bonuses
+    bonuses, steps = graded.bonuses, _steps(need)
     for code, deduction in graded.deductions.items():
         item = table.items[code]
-        if need <= min(deduction, item.points):
+        if need <= deduction and need <= item.points:
             beyond = max(0, deduction - item.points)
             found.append((min(_steps(need + beyond), deduction), item.deductions, -1, colour))
-    for code, item in table.items.items():
-        room = item.bonus_max - bonuses.get(code, 0)
+    for item in table.with_bonus:
+        room = item.bonus_max - bonuses.get(item.code, 0)
         if need <= room:
-            found.append((min(_steps(need), room), item.bonuses, 1, colour))
+            found.append((min(steps, room), item.bonuses, 1, colour))
 
 
 def worse(found: list[Offer], graded: Graded, table: Grading, need: int, colour: int) -> None:
     """What would lose `need`: a further deduction, a bonus taken away (first what lies beyond its most)."""
-    deductions = graded.deductions
+    deductions, steps = graded.deductions, _steps(need)
     for code, item in table.items.items():
         room = item.points - deductions.get(code, 0)
         if need <= room:
-            found.append((min(_steps(need), room), item.deductions, 1, colour))
+            found.append((steps if steps < room else room, item.deductions, 1, colour))
     for code, bonus in graded.bonuses.items():
         item = table.items[code]
         if need <= min(bonus, item.bonus_max):

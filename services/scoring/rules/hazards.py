@@ -1,6 +1,5 @@
 """Hazards: raised, updated, cleared, with computed ids. Rules compare what stood before an event with what stands after."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from services.scoring.rules.measures import Json
@@ -17,8 +16,7 @@ class Standing(NamedTuple):
     facts: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What a hazard is about. `condition` marks a state rather than an emergency."""
 
     kind: str

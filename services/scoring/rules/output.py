@@ -33,10 +33,11 @@ def named(name: str) -> str:
 
 @dataclass(slots=True)
 class Cause:
-    """The event of the log that is folded, and where it stands."""
+    """The event of the log that is folded, and where it stands. `at` is its time in UTC, as text."""
 
     id: uuid.UUID
     time: datetime
+    at: str
     correlation_id: str | None
     traceparent: str | None
     position: Json
@@ -45,12 +46,7 @@ class Cause:
     def of(cls, event: Event, partition: int, offset: int) -> "Cause":
         """The cause that an event is."""
         position = {"partition": partition, "offset": offset}
-        return cls(event.id, event.time, event.correlation_id, event.traceparent, position)
-
-    @property
-    def at(self) -> str:
-        """Its time in UTC, as text."""
-        return instant(self.time)
+        return cls(event.id, event.time, instant(event.time), event.correlation_id, event.traceparent, position)
 
 
 def instant(time: datetime) -> str:

@@ -55,4 +55,4 @@ class Progress:
             "as_of": at,
         }
         id = uuid.UUID(named(f"fold.progressed|{subject}|{self.position}"))
-        return Derived(PROGRESSED, data, subject, subject, Cause(id, self.as_of, None, None, {}))
+        return Derived(PROGRESSED, data, subject, subject, Cause(id, self.as_of, at, None, None, {}))

@@ -40,6 +40,8 @@ class Grading:
     bands: tuple[int, ...]
     direct_red: frozenset[str]
     total: int
+    untouched: Json
+    with_bonus: tuple[GradingItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,10 @@ def prepared_grading(rule_set: RuleSet) -> Grading:
     items = {code: _item(rule_set, code, item) for code, item in table.items.items()}
     bands = tuple(micro(band.min_inclusive) for band in table.bands)
     total = sum(item.points for item in items.values())
-    return Grading(rule_set, rule_set.ref.model_dump(), items, bands, frozenset(table.direct_red), total)
+    untouched = {code: item.untouched for code, item in items.items()}
+    with_bonus = tuple(item for item in items.values() if item.bonus_max)
+    reds = frozenset(table.direct_red)
+    return Grading(rule_set, rule_set.ref.model_dump(), items, bands, reds, total, untouched, with_bonus)
 
 
 def _item(rule_set: RuleSet, code: str, item: grading.Item) -> GradingItem:

@@ -118,7 +118,7 @@ def figures(unit: Unit, totals: Totals) -> Figures:
         counts[DIRECT_RED],
         totals.larger,
         totals.major,
-        in_important_period(current, today(unit)),
+        bool(current.opened.important_periods) and in_important_period(current, today(unit)),
     )
 
 
