@@ -11,6 +11,12 @@ from typer.main import get_command, get_group
 COMMANDS = {
     "up": ("deploy.cli.up:up", "keycounty up --data-dir data --port-base 18000 --replicas notify=2"),
     "demo": ("deploy.cli.demo.command:demo", "keycounty demo --units 6 --enterprises 8 --exit"),
+    "load": ("deploy.cli.load:load", "keycounty load registry.ndjson --run-file data/run.json"),
+    "submit": ("deploy.cli.submit:submit", "keycounty submit inspections.xlsx --run-file data/run.json"),
+    "receipts": ("deploy.cli.receipts:app", "keycounty receipts verify chain.json --key receipt-keys.json"),
+    "report": ("deploy.cli.report:app", "keycounty report render ID --format pdf -o report.pdf"),
+    "backup": ("deploy.cli.backup:backup", "keycounty backup backups/2023-02-20 --run-file data/run.json"),
+    "restore": ("deploy.cli.backup:restore", "keycounty restore backups/2023-02-20 --run-file data/run.json"),
     "topics": ("deploy.cli.topics:app", "KEYCOUNTY_KAFKA_BOOTSTRAP=127.0.0.1:9092 keycounty topics ensure"),
     "dead-letters": ("deploy.cli.dead_letters:app", "keycounty dead-letters list --run-file data/run.json"),
     "replay": ("deploy.cli.replay:replay", "keycounty replay --rules draft.toml --run-file data/run.json"),
