@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from services.scoring.rules.measures import COLOURS, MICRO, Json, micro
+from services.scoring.rules.measures import COLOURS, MICRO, Json
 from services.scoring.rules.rulebook import Grading, Rulebook
 from services.scoring.rules.state import STAGE_NAMES, Enterprise, Graded
 from shared.errors import Rejected
@@ -158,7 +158,7 @@ def reported(grading: Reported, round_id: str, table: Grading, on: date) -> Grad
     return Graded(
         round_id,
         on,
-        {items[code].code: micro(points) for code, points in grading.deductions.items()},
-        {items[code].code: micro(points) for code, points in grading.bonuses.items()},
+        {items[code].code: round(points * MICRO) for code, points in grading.deductions.items()},
+        {items[code].code: round(points * MICRO) for code, points in grading.bonuses.items()},
         grading.direct_red,
     )

@@ -66,7 +66,7 @@ class Rulebook:
         self.refs = tuple(refs)
         self.shown_refs = [ref.model_dump() for ref in self.refs]
         self._at: dict[tuple[str, date], RuleSet] = {}
-        self._gradings: dict[tuple[str, int], Grading] = {}
+        self._gradings: dict[date, Grading] = {}
         self._majors: dict[str, bool] = {}
 
     def at(self, id: str, day: date) -> RuleSet:
@@ -88,10 +88,11 @@ class Rulebook:
 
     def grading(self, day: date) -> Grading:
         """Enterprise grading in force on the day of the inspection."""
-        rule_set = self.at("enterprise-grading-2018-19", day)
-        found = self._gradings.get((rule_set.id, rule_set.version))
+        found = self._gradings.get(day)
         if found is None:
-            found = self._gradings[rule_set.id, rule_set.version] = prepared_grading(rule_set)
+            rule_set = self.at("enterprise-grading-2018-19", day)
+            known = {each.rule_set.version: each for each in self._gradings.values()}
+            found = self._gradings[day] = known.get(rule_set.version) or prepared_grading(rule_set)
         return found
 
     def index(self, day: date) -> Index:

@@ -43,7 +43,9 @@ def verdict(figures: Figures, index: Index) -> Verdict:
             score = empty
         total += component.weight * score
         weight += component.weight
-    vetoes = tuple([name for name, _ in index.vetoes if FIRED[name](figures)])
+    fired = figures.overdue_major or figures.direct_red or figures.larger_accidents or figures.major_accidents
+    quiet = not fired and not figures.important_period
+    vetoes = () if quiet else tuple([name for name, _ in index.vetoes if FIRED[name](figures)])
     worst = max((at_best for name, at_best in index.vetoes if name in vetoes), default=-1) if vetoes else -1
     if not weight:
         return Verdict(None, -1, worst, vetoes)

@@ -196,7 +196,8 @@ def settle(
     if unit.round is None or (only_changes and was == standpoint(totals)):
         return
     unit.shown_day = unit.day
-    settle_hazard(unit, totals, cause, pending)
+    if was.verdict[1:] != totals.verdict[1:] or was.provisional != totals.provisional:
+        settle_hazard(unit, totals, cause, pending)
     if was.verdict.colour != totals.verdict.colour:
         pending.events.append(assessed_unit.unit(unit, totals, cause))
         pending.units.pop(unit.id, None)
