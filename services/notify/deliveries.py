@@ -11,9 +11,15 @@ from shared.events.alerts import AlertDelivered, AlertDeliveryFailed
 
 
 def delivery_of(
-    alert: Alert, step: Step, desk: Desk, contact: Contact, before: Delivery | None, attempt: Attempt
+    alert: Alert,
+    step: Step,
+    desk: Desk,
+    contact: Contact,
+    before: Delivery | None,
+    attempt: Attempt,
+    digest: str = "",
 ) -> Delivery:
-    """The delivery with one more attempt."""
+    """The delivery with one more attempt; under a digest's message id when one has named the alert."""
     id = str(delivery_id(alert.id, step.id, contact.authority_id, contact.id, contact.channel))
     return Delivery(
         id=id,
@@ -25,7 +31,7 @@ def delivery_of(
         authority_id=contact.authority_id,
         contact_id=contact.id,
         channel=contact.channel,
-        message_id=message_id(id),
+        message_id=digest or message_id(id),
         drill=alert.drill,
         state={"delivered": "delivered", "again": "retrying", "failed": "failed"}[attempt.outcome],
         attempts=(*(before.attempts if before else ()), attempt),

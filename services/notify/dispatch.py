@@ -37,6 +37,7 @@ class Dispatcher:
         self._bug: BaseException | None = None
         self._log = log("dispatch")
         self.oldest_due: datetime | None = None
+        self._away_since: datetime | None = None
 
     def offer(self, alerts: Iterable[Alert]) -> None:
         """Alerts just stored with a due step; what has no room here is found in the store."""
@@ -60,13 +61,21 @@ class Dispatcher:
 
     async def check(self) -> str | None:
         """For health: due steps that nobody has taken for a minute."""
-        late = self.oldest_due and (self._now() - self.oldest_due).total_seconds()
-        return f"a due step has been waiting for {late:.0f} s" if late and late > 2 * LEASE.total_seconds() else None
+        late = self.overdue_seconds()
+        return f"a due step has been waiting for {late:.0f} s" if late > 2 * LEASE.total_seconds() else None
+
+    def overdue_seconds(self) -> float:
+        """Since when the longest waiting step has been due and not taken; also for how long the store has been away."""
+        now = self._now()
+        waiting = [moment for moment in (self.oldest_due, self._away_since) if moment is not None]
+        return max(((now - moment).total_seconds() for moment in waiting), default=0.0)
 
     async def _away_aware(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
             await step()
+            self._away_since = None
         except Unavailable as wrong:
+            self._away_since = self._away_since or self._now()
             self._log.warning("store is away", detail=wrong.detail)
             await asyncio.sleep(AWAY_SECONDS)
 

@@ -1,6 +1,6 @@
 """Writes what a contact is told, in its language: subject, text, HTML and the JSON of a webhook."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ REASONS: Mapping[StepKind, str] = {
     StepKind.ESCALATION: "The tier below has not answered in time; the alert has come to you.",
     StepKind.PROMISE: "A promise about this alert was not kept; the hazard still stands.",
     StepKind.STATUTORY: "A statutory time limit for this accident is near.",
+    StepKind.NOTICE: "Messages that were held back go out once the silence has ended.",
     StepKind.CLEAR: "The hazard stands no more. Nothing is left to do.",
 }
 CLOCKS = {
@@ -65,9 +66,11 @@ class MessageWriter:
         self._links = links
         self._base = base_url.rstrip("/")
 
-    def __call__(self, alert: Alert, step: Step, contact: Contact, id: str, now: datetime) -> Message:
+    def __call__(
+        self, alert: Alert, step: Step, contact: Contact, id: str, now: datetime, also: Sequence[Alert] = ()
+    ) -> Message:
         language: Language = as_language(contact.locale) or "zh-CN"
-        answerable = step.kind is not StepKind.CLEAR
+        answerable = step.kind not in (StepKind.CLEAR, StepKind.NOTICE)
         link = self._links.url(alert.id, contact.key, alert.opened_at) if answerable else None
         subject = _subject(alert, step, language)
         context: dict[str, Any] = {
@@ -76,6 +79,7 @@ class MessageWriter:
             "reason": REASONS[step.kind],
             "clock": CLOCKS.get(step.note),
             "facts": facts_shown(alert.facts),
+            "also": [(other, f"{self._base}/alerts/{other.id}") for other in also],
             "ack_url": link,
             "alert_url": f"{self._base}/alerts/{alert.id}",
             "answerable": answerable and step.kind not in AFTER_ANSWER - {StepKind.PROMISE, StepKind.RISE},
@@ -86,7 +90,13 @@ class MessageWriter:
             subject=subject,
             text=self._render("mail.txt", language, **context),
             html=self._render("mail.html", language, **context),
-            payload=alert_view(alert) | {"step": step.id, "ack_url": link, "url": context["alert_url"]},
+            payload=alert_view(alert)
+            | {
+                "step": step.id,
+                "ack_url": link,
+                "url": context["alert_url"],
+                "also": [alert_view(other) for other in also],
+            },
             ack_url=link,
             at=now,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 
 from services.notify.ports import Ledger, Outbox
 from shared.bus import Publisher, record_of
@@ -22,6 +23,7 @@ class Relay:
         self._publisher = publisher
         self._wake = asyncio.Event()
         self._stopping = False
+        self._away_since: float | None = None
         self._log = log("outbox")
 
     def wake(self) -> None:
@@ -32,7 +34,9 @@ class Relay:
         while not self._stopping:
             try:
                 more = await self.drain()
+                self._away_since = None
             except Unavailable as wrong:
+                self._away_since = self._away_since or monotonic()
                 self._log.warning("events wait", part=wrong.part, detail=wrong.detail)
                 more = False
             if not more:
@@ -41,6 +45,10 @@ class Relay:
     async def stop(self) -> None:
         self._stopping = True
         self._wake.set()
+
+    def waiting_seconds(self) -> float:
+        """For how long publishing has not worked."""
+        return monotonic() - self._away_since if self._away_since is not None else 0.0
 
     async def drain(self) -> bool:
         """Publishes what is stored now; whether there was any."""

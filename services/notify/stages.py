@@ -2,14 +2,26 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from pydantic import BaseModel
 
-from services.notify.deliveries import delivery_of, event_of
-from services.notify.ports import AlertStore, Attempt, Channel, Delivery, Ledger, Message, Saving, Sent, SilenceStore
+from services.notify.changing import Changing, patiently
+from services.notify.deliveries import delivery_of, event_of, message_id
+from services.notify.ports import (
+    AlertFilter,
+    AlertStore,
+    Attempt,
+    Channel,
+    Delivery,
+    Ledger,
+    Message,
+    Saving,
+    Sent,
+    SilenceStore,
+)
 from services.notify.receivers import Receivers
 from services.notify.rules import steps
 from services.notify.rules.alert import Alert, Change, Step, StepKind, delivery_id
@@ -19,9 +31,9 @@ from services.notify.rules.snapshots import enveloped
 from services.notify.rules.steps import ATTEMPTS, Result
 from services.notify.rules.timing import Terms
 from services.notify.rules.unreachable import channel_failing
-from shared.errors import Unavailable
 
 SEND_SECONDS = 10.0
+DIGEST_LENGTH = 200
 UNROUTED_PAUSE = timedelta(seconds=5)
 
 
@@ -44,7 +56,11 @@ class Directory(Protocol):
 class Composer(Protocol):
     """Writes the message for one contact in its language."""
 
-    def __call__(self, alert: Alert, step: Step, contact: Contact, id: str, now: datetime) -> Message: ...
+    def __call__(
+        self, alert: Alert, step: Step, contact: Contact, id: str, now: datetime, also: Sequence[Alert] = ()
+    ) -> Message:
+        """`also`: further alerts that a digest names."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,7 @@ class Claimed:
     alert: Alert
     step: Step
     route: Route
+    also: tuple["Claimed", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +79,9 @@ class Told:
 
     result: Result
     event: BaseModel | None = None
+    sent: Sent | None = None
+    contact: Contact | None = None
+    desk: Desk | None = None
 
 
 class Stages:
@@ -81,6 +101,7 @@ class Stages:
         published: Callable[[], None] = lambda: None,
     ) -> None:
         self.alerts = alerts
+        self._alerts = Changing(alerts, now, published)
         self.ledger = ledger
         self.silences = silences
         self.directory = directory
@@ -100,8 +121,42 @@ class Stages:
         if not decision.send:
             await self.put_by(claimed, decision)
             return
+        if claimed.step.kind is StepKind.DIGEST:
+            claimed = replace(claimed, also=await self.gather(claimed))
         told = await self.tell(claimed)
+        for other in claimed.also:
+            await self.record(other, await self.note_in_digest(other, claimed, told))
         await self.record(claimed, told)
+
+    async def gather(self, claimed: Claimed) -> tuple[Claimed, ...]:
+        """The unit's other alerts whose repeats are due too: one digest names them all."""
+        waiting = AlertFilter(unit_id=claimed.alert.unit_id, states=frozenset({"open", "escalated"}))
+        found = []
+        for alert in await self.alerts.find(waiting, DIGEST_LENGTH):
+            due = [step.kind for step in alert.steps if step.due <= self.now()]
+            if alert.id == claimed.alert.id or alert.tier != claimed.alert.tier or due != [StepKind.DIGEST]:
+                continue
+            other = await self.claim(alert)
+            if other is None:
+                continue
+            decision = await self.decide(other)
+            if decision.send:
+                found.append(other)
+            else:
+                await self.put_by(other, decision)
+        return tuple(found)
+
+    async def note_in_digest(self, other: Claimed, leader: Claimed, told: Sequence[Told]) -> list[Told]:
+        """Deliveries of an alert that a digest has named, under the digest's message id."""
+        found = []
+        for one in told:
+            if one.sent is None or one.contact is None or one.desk is None:
+                found.append(one)
+                continue
+            contact = one.contact
+            id = delivery_id(leader.alert.id, leader.step.id, contact.authority_id, contact.id, contact.channel)
+            found.append(await self._note(other, one.desk, contact, None, one.sent, message_id(str(id))))
+        return found
 
     async def claim(self, alert: Alert) -> Claimed | None:
         """The due step under a lease; None when nothing is due, somebody else was faster, or nobody can be told yet."""
@@ -113,10 +168,10 @@ class Stages:
         route = self.directory.route(alert, now)
         later = self._later(step, route, now)
         if later is not None:
-            await self._save(alert, Change(_waiting(alert, step, later)))
+            await self._alerts.save(alert, Change(_waiting(alert, step, later)))
             return None
         change = steps.claim(alert, step, route, self.directory.terms(), now, self.owner)
-        stored = await self._save(alert, change)
+        stored = await self._alerts.save(alert, change)
         leased = stored.step(step.id) if stored else None
         return Claimed(stored, leased, route) if stored and leased else None
 
@@ -137,7 +192,7 @@ class Stages:
                 return steps.held(alert, id, decision.until, self.owner)
             return steps.dropped(alert, id, self.directory.terms(), now, self.owner)
 
-        await self._change(claimed.alert, change)
+        await self._alerts.change(claimed.alert, change)
 
     async def tell(self, claimed: Claimed) -> list[Told]:
         """Sends to every recipient that has not had this message yet, side by side."""
@@ -161,7 +216,7 @@ class Stages:
                 return Change(alert, events) if events else None
             return Change(done.alert, (*done.events, *events))
 
-        await self._patiently(lambda: self._change(claimed.alert, change))
+        await patiently(lambda: self._alerts.change(claimed.alert, change))
 
     def _later(self, step: Step, route: Route, now: datetime) -> datetime | None:
         """When to come back: nobody to tell is known yet, or every receiver has its share for now."""
@@ -191,34 +246,39 @@ class Stages:
         async with self.receivers.turn(contact):
             if not self._in_time(step):
                 return Told(Result(desk.tier, contact.key, "again", timedelta(0)))
-            sent = await self._send(alert, step, contact, id)
+            also = [other.alert for other in claimed.also]
+            sent = await self._send(alert, step, contact, id, also)
         return await self._note(claimed, desk, contact, before, sent)
 
     def _in_time(self, step: Step) -> bool:
         # Whoever sends must be done before the lease ends: after that the step may be somebody else's.
         return step.lease_until is not None and self.now() + timedelta(seconds=SEND_SECONDS) < step.lease_until
 
-    async def _send(self, alert: Alert, step: Step, contact: Contact, id: str) -> Sent:
+    async def _send(self, alert: Alert, step: Step, contact: Contact, id: str, also: Sequence[Alert]) -> Sent:
         channel = self.channels.get(contact.channel)
         if channel is None:
             return Sent("failed", f"no channel {contact.channel}")
-        message = self.compose(alert, step, contact, id, self.now())
+        message = self.compose(alert, step, contact, id, self.now(), also)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 return await channel.send(contact, message)
         except TimeoutError:
             return Sent("again", f"no answer in {SEND_SECONDS:g} s")
 
-    async def _note(self, claimed: Claimed, desk: Desk, contact: Contact, before: Delivery | None, sent: Sent) -> Told:
-        """Records the attempt before anything else is done with it."""
+    async def _note(
+        self, claimed: Claimed, desk: Desk, contact: Contact, before: Delivery | None, sent: Sent, digest: str = ""
+    ) -> Told:
+        """Records the attempt before anything else is done with it. `digest`: the id of the message that named it."""
         alert, step, now = claimed.alert, claimed.step, self.now()
         tried = len(before.attempts) + 1 if before else 1
         outcome = "failed" if sent.outcome == "again" and tried >= ATTEMPTS else sent.outcome
-        delivery = delivery_of(alert, step, desk, contact, before, Attempt(at=now, outcome=outcome, detail=sent.detail))
-        await self._patiently(lambda: self.ledger.record(delivery))
-        if self.receivers.note(contact, outcome == "delivered"):
+        attempt = Attempt(at=now, outcome=outcome, detail=sent.detail)
+        delivery = delivery_of(alert, step, desk, contact, before, attempt, digest)
+        await patiently(lambda: self.ledger.record(delivery))
+        if not digest and self.receivers.note(contact, outcome == "delivered"):
             await self._warn_operators(contact, sent.detail, alert)
-        return Told(Result(desk.tier, contact.key, outcome, sent.retry_after), event_of(delivery, tried, now))
+        result = Result(desk.tier, contact.key, outcome, sent.retry_after)
+        return Told(result, event_of(delivery, tried, now), sent, contact, desk)
 
     async def _warn_operators(self, contact: Contact, detail: str, cause: Alert) -> None:
         if contact.authority_id == OPERATORS:
@@ -226,39 +286,8 @@ class Stages:
         now = self.now()
         change = channel_failing(contact.key, contact.channel, detail, cause, now)
         events = enveloped(change.alert, change.events, now)
-        await self._patiently(lambda: self.alerts.insert([Saving(change.alert, 0, events)]))
+        await patiently(lambda: self.alerts.insert([Saving(change.alert, 0, events)]))
         self.published()
-
-    async def _change(self, alert: Alert, change: Callable[[Alert], Change | None]) -> None:
-        """Applies a change to the alert as it stands, again when somebody else was faster."""
-        current: Alert | None = alert
-        while current is not None:
-            found = change(current)
-            if found is None or await self._save(current, found) is not None:
-                return
-            current = (await self.alerts.get([alert.id])).get(alert.id)
-
-    async def _save(self, before: Alert, change: Change) -> Alert | None:
-        after = change.alert.model_copy(update={"version": before.version + 1})
-        events = enveloped(after, change.events, self.now())
-        if not await self.alerts.save(Saving(after, before.version, events)):
-            return None
-        if events:
-            self.published()
-        return after
-
-    async def _patiently(self, call: Callable[[], object]) -> None:
-        """What was sent is recorded as long as the lease may hold; after that the step's next owner repeats it."""
-        deadline = asyncio.get_running_loop().time() + steps.LEASE.total_seconds()
-        while True:
-            try:
-                await call()  # type: ignore[misc]
-            except Unavailable:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
-                await asyncio.sleep(0.5)
-            else:
-                return
 
 
 def _waiting(alert: Alert, step: Step, until: datetime) -> Alert:

@@ -26,17 +26,21 @@ from services.notify.dispatch import Dispatcher
 from services.notify.handlers import Handlers
 from services.notify.links import AckLinks
 from services.notify.messages import MessageWriter
+from services.notify.notices import Notices
 from services.notify.outbox import Relay
 from services.notify.pages.acknowledging import AckPages
 from services.notify.pages.routes import DutyPages
 from services.notify.ports import AlertStore, Channel, Ledger, SilenceStore
 from services.notify.receivers import Receivers
+from services.notify.replicas import Beats, Replicas
+from services.notify.republishing import Republishing
 from services.notify.rules.alert import Alert
 from services.notify.rules.routing import OPERATORS, Contact
 from services.notify.settings import NotifySettings
 from services.notify.stages import Stages
 from services.notify.store_clock import StoreClock
-from services.notify.stores.mongo import MongoAlertStore, MongoLedger, MongoSilences
+from services.notify.stores.mongo import MongoAlertStore, MongoBeats, MongoLedger, MongoSilences
+from services.notify.watchdog import Watchdog
 from shared import mongo, rulesets
 from shared.bus import Consumer, Publisher
 from shared.clock import Clock, clock, real
@@ -51,6 +55,7 @@ from shared.registry import Registry, RegistryFeed
 from shared.rulesets.alert_policy import AlertPolicy
 from shared.rulesets.tables import document, rules
 from shared.secrets import read_key, seal
+from shared.settings import Settings
 from shared.telemetry import Metrics, configure_logging, configure_tracing, log
 from shared.web.pages import Pages
 
@@ -65,6 +70,7 @@ class Adapters:
     alerts: AlertStore
     ledger: Ledger
     silences: SilenceStore
+    beats: Beats
     hazards: Consumer
     registry: Consumer
     publisher: Publisher
@@ -89,12 +95,13 @@ class Assembled:
     feed: RegistryFeed
     registry: Registry
     links: AckLinks
+    others: tuple[Part, ...]
     health: Health
     metrics: Metrics
 
     @property
     def parts(self) -> list[Part]:
-        return [self.relay, self.feed, self.dispatcher, self.consuming]
+        return [*self.others, self.relay, self.feed, self.dispatcher, self.consuming]
 
 
 class NotifyService:
@@ -108,6 +115,7 @@ class NotifyService:
         database: mongo.Database,
         time: StoreClock,
         egress: Egress,
+        watchdog: Watchdog,
     ) -> None:
         self._settings = settings
         self._found = found
@@ -115,6 +123,7 @@ class NotifyService:
         self._database = database
         self._time = time
         self._egress = egress
+        self._watchdog = watchdog
 
     async def run(self) -> None:
         """Until SIGTERM or Ctrl-C; an unexpected error in any part ends the process."""
@@ -122,7 +131,7 @@ class NotifyService:
         await self._publisher.start()
         try:
             server = HttpServer(self._found.app, self._settings)
-            await run_until_stopped([self._time, *self._found.parts, server])
+            await run_until_stopped([self._time, self._watchdog, *self._found.parts, server])
         finally:
             await self._publisher.stop()
             await self._egress.close()
@@ -156,6 +165,7 @@ def build(settings: NotifySettings) -> NotifyService:
         alerts=MongoAlertStore(database),
         ledger=MongoLedger(database),
         silences=MongoSilences(database),
+        beats=MongoBeats(database),
         hazards=KafkaConsumer(settings, ["hazards.v1"], "notify"),
         registry=KafkaConsumer(settings, ["registry.v1"], None),
         publisher=publisher,
@@ -168,7 +178,23 @@ def build(settings: NotifySettings) -> NotifyService:
     )
     found = assemble(settings, adapters)
     found.health.add("store", mongo.check(database))
-    return NotifyService(settings, found, publisher, database, time, egress)
+    watchdog = Watchdog(
+        lambda: {
+            "hazards waiting": found.consuming.lag_seconds,
+            "steps overdue": found.dispatcher.overdue_seconds(),
+            "events unpublished": found.relay.waiting_seconds(),
+        },
+        adapters.operators,
+        lambda: channels(settings, Egress(settings.egress_allow, real), key),
+        real,
+        uuid.uuid4,
+    )
+    return NotifyService(settings, found, publisher, database, time, egress, watchdog)
+
+
+def republishing(settings: Settings) -> Republishing:
+    """What puts the history of alerts on an empty broker again: for `keycounty restore`."""
+    return Republishing(mongo.connect(settings, "notify"), KafkaPublisher(settings))
 
 
 def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
@@ -179,6 +205,7 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
     pages = Pages(PACKAGE, settings, now)
     links = AckLinks(adapters.session_secret, settings.public_url_notify, timedelta(hours=settings.ack_link_hours))
     relay = Relay([adapters.alerts, adapters.silences], adapters.ledger, adapters.publisher)
+    replicas = Replicas(adapters.beats, settings.instance, now)
     stages = Stages(
         adapters.alerts,
         adapters.ledger,
@@ -186,7 +213,7 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
         directory,
         adapters.channels,
         MessageWriter(pages.fragment, links, settings.public_url_notify),
-        Receivers(settings.receiver_rate, now),
+        Receivers(settings.receiver_rate, now, lambda: replicas.alive),
         now,
         f"{settings.instance}/{adapters.life}",
         relay.wake,
@@ -223,7 +250,11 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
         ],
     )
     pages.install(app)
-    return Assembled(app, handlers, stages, dispatcher, relay, consuming, feed, registry, links, health, metrics)
+    notices = Notices(adapters.alerts, adapters.silences, now, lambda: stored(()))
+    others = (replicas, notices)
+    return Assembled(
+        app, handlers, stages, dispatcher, relay, consuming, feed, registry, links, others, health, metrics
+    )
 
 
 def _due(alert: Alert, now: datetime) -> bool:

@@ -28,6 +28,7 @@ class StepKind(StrEnum):
     STATUTORY = "statutory"
     REMINDER = "reminder"
     DIGEST = "digest"
+    NOTICE = "notice"
 
 
 AFTER_ANSWER = frozenset({StepKind.CLEAR, StepKind.RISE, StepKind.PROMISE, StepKind.STATUTORY})

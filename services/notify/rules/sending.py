@@ -41,6 +41,8 @@ def should_send(
     """`unit_alert` is the highest severity of the unit's own unanswered or answered, not closed, `unit.*` alerts."""
     if step.kind is StepKind.CLEAR:
         return Decision(bool(alert.told), Reason.DUE if alert.told else Reason.NOBODY_WAS_TOLD)
+    if step.kind is StepKind.NOTICE:
+        return Decision(True, Reason.DUE)
     if alert.state == "closed":
         return Decision(False, Reason.CLOSED)
     if step.only:

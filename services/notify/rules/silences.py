@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.notify.rules.alert import Alert
+from services.notify.rules.alert import Alert, Change, StepKind, with_step
+from services.notify.rules.snapshots import closed_event
 from shared.events.alerts import Severity
-from shared.events.base import Value
+from shared.events.base import LogPosition, Value, name_id
 
 LONGEST = timedelta(days=30)
 NOTICE = timedelta(hours=1)
@@ -75,3 +76,30 @@ def _matches(silence: Silence, alert: Alert, now: datetime) -> bool:
         and wanted.enterprise_id in (None, alert.enterprise_id)
         and wanted.subject in (None, alert.subject)
     )
+
+
+def ending(silence: Silence, now: datetime) -> bool:
+    """Whether its end is to be announced now: an hour before, for silences longer than two hours."""
+    long = silence.to - silence.from_ > 2 * NOTICE
+    return long and not silence.noticed and not silence.deleted and silence.to - NOTICE <= now < silence.to
+
+
+def notice(silence: Silence, now: datetime) -> Change | None:
+    """The notice as an alert that needs no answer. None for a silence of all units, which has no desk of its own."""
+    if silence.unit_id is None:
+        return None
+    alert = Alert(
+        id=str(name_id("silence_ending", silence.id, silence.to.isoformat())),
+        unit_id=silence.unit_id,
+        kind="silence_ending",
+        policy_key="silence_ending",
+        subject=silence.id,
+        headline={"zh": "静默即将结束", "en": "A silence is about to end"},
+        facts={"silence": silence.id, "ends": silence.to.isoformat(), "reason": silence.reason},
+        severity="minor",
+        state="closed",
+        opened_at=now,
+        changed_at=now,
+        position=LogPosition(partition=-1, offset=-1),
+    )
+    return Change(with_step(alert, StepKind.NOTICE, now), (closed_event(alert, None, "notice"),))

@@ -161,6 +161,17 @@ class MemorySilences(_Pending):
         ]
 
 
+class MemoryBeats:
+    """Implements `Beats`."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, datetime] = {}
+
+    async def beat(self, instance: str, at: datetime, alive_since: datetime) -> int:
+        self.last[instance] = at
+        return sum(last >= alive_since for last in self.last.values())
+
+
 def in_order(event: Event) -> tuple[datetime, int]:
     """Events of one alert: by time, then by the alert's version (deliveries after the change that sent them)."""
     return event.time, getattr(event.data, "version", 1 << 30)

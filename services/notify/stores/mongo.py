@@ -221,3 +221,22 @@ class MongoSilences(MongoOutbox):
         where: Document = {} if standing_at is None else {"deleted": False, "to": {"$gt": standing_at}}
         rows = await self._collection.find(where, {OUTBOX: False}).sort("_id", ASCENDING).to_list(None)
         return [documents.silence_of(row) for row in rows]
+
+
+class MongoBeats:
+    """Implements `Beats`, and keeps what the deployment as a whole has done once."""
+
+    def __init__(self, database: Database) -> None:
+        self._replicas = database.collection("replicas")
+        self._done = database.collection("done")
+
+    async def beat(self, instance: str, at: datetime, alive_since: datetime) -> int:
+        await self._replicas.update_one({"_id": instance}, {"$set": {"at": at}}, upsert=True)
+        return await self._replicas.count_documents({"at": {"$gte": alive_since}})
+
+    async def done(self, what: str) -> bool:
+        """Whether something that is to be done once per store has been done."""
+        return await self._done.find_one({"_id": what}) is not None
+
+    async def note_done(self, what: str, at: datetime) -> None:
+        await self._done.update_one({"_id": what}, {"$set": {"at": at}}, upsert=True)

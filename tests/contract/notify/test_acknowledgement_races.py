@@ -4,11 +4,9 @@ names those claimed before.
 
 import asyncio
 import random
-import tempfile
 import uuid
 from collections.abc import AsyncGenerator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +26,9 @@ from services.notify.stages import Claimed, Stages
 from services.notify.stores.memory import MemoryAlertStore, MemoryLedger, MemorySilences
 from services.notify.stores.mongo import MongoAlertStore
 from shared import mongo
-from tests.contract.notify.world import START, Clock, Receiver, World, policy, settings
+from shared.events.base import LogPosition, hazard_id
+from shared.events.hazards import HazardRaised
+from tests.contract.notify.world import START, Clock, Receiver, policy
 
 ROUTE: Route = tuple(
     Desk(tier, tier, {}, (Contact(tier, "1", "webhook", "http://127.0.0.1"),))
@@ -57,16 +57,25 @@ class Fixed:
 
 def replica(name: str, alerts: Any, clock: Clock) -> Stages:
     directory = Fixed()
-    compose: Any = lambda _alert, step, _contact, found, _now: (found, step.id)  # noqa: E731
+    compose: Any = lambda _alert, step, _contact, found, _now, _also: (found, step.id)  # noqa: E731
     receivers = Receivers(1e6, clock)
     ledger, silences, sink = MemoryLedger(), MemorySilences(), Receiver()
     return Stages(alerts, ledger, silences, directory, {"webhook": sink}, compose, receivers, clock, f"{name}/1")
 
 
 def alert_with_steps(clock: Clock) -> Alert:
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(settings(Path(folder)))
-    hazard = world.hazard(subject=uuid.uuid4().hex, caused_at=clock())
+    subject = uuid.uuid4().hex
+    hazard = HazardRaised(
+        unit_id="linzi",
+        hazard_id=hazard_id("major_finding", subject, 1),
+        kind="major_finding",
+        policy_key="major_finding",
+        subject=subject,
+        episode=1,
+        facts={},
+        caused_at=clock(),
+        log_position=LogPosition(partition=0, offset=1),
+    )
     return hazards.opened(hazard, {"zh": "a", "en": "a"}, ROUTE, Fixed().terms(), clock()).alert
 
 

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ import httpx
 from services.notify.ports import Message, Sent
 from services.notify.rules.routing import Contact
 from services.notify.settings import NotifySettings
-from services.notify.stores.memory import MemoryAlertStore, MemoryLedger, MemorySilences
+from services.notify.stores.memory import MemoryAlertStore, MemoryBeats, MemoryLedger, MemorySilences
 from services.notify.wiring import Adapters, Assembled, assemble
 from shared import rulesets
 from shared.bus import record_of
@@ -105,9 +106,14 @@ def settings(tmp: Path, **more: Any) -> NotifySettings:
     return NotifySettings(**(values | more))
 
 
+@cache
+def packaged() -> AlertPolicy:
+    return rulesets.load().at("alert-policy", START.date()).of(AlertPolicy)
+
+
 def policy(**minutes: float) -> AlertPolicy:
     """The packaged policy, with other minutes to answer."""
-    found = rulesets.load().at("alert-policy", START.date()).of(AlertPolicy)
+    found = packaged()
     return found.model_copy(update={"ack_within_minutes": {**found.ack_within_minutes, **minutes}})
 
 
@@ -146,6 +152,7 @@ class World:
             alerts=self.stores.alerts,
             ledger=self.stores.ledger,
             silences=self.stores.silences,
+            beats=MemoryBeats(),
             hazards=self.bus.consumer(["hazards.v1"], "notify"),
             registry=self.bus.consumer(["registry.v1"], None),
             publisher=publisher,

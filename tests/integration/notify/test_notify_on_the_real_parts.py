@@ -30,6 +30,7 @@ from tests.integration.notify.sinks import Sinks
 pytestmark = pytest.mark.integration
 CONTACT_KEY = b"k" * 32
 UNIT = "linzi"
+PROFILE: list[str] = []
 
 
 class Running:
@@ -44,7 +45,7 @@ class Running:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.notify", env=self.environment, stdout=log, stderr=log
+                sys.executable, *PROFILE, "-m", "services.notify", env=self.environment, stdout=log, stderr=log
             )
         async with httpx.AsyncClient() as http, asyncio.timeout(30):
             while True:

@@ -1,0 +1,59 @@
+"""Changes of alerts by compare-and-set, with the events that tell of them. Used by the stages."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from services.notify.ports import AlertStore, Saving
+from services.notify.rules import steps
+from services.notify.rules.alert import Alert, Change
+from services.notify.rules.snapshots import enveloped
+from shared.errors import Unavailable
+
+RETRY_SECONDS = 0.5
+
+
+class Changing:
+    """`published` is told when a stored change has events."""
+
+    def __init__(self, alerts: AlertStore, now: Callable[[], datetime], published: Callable[[], None]) -> None:
+        self._alerts = alerts
+        self._now = now
+        self._published = published
+
+    async def save(self, before: Alert, change: Change) -> Alert | None:
+        """The alert as stored, None when somebody else has changed it since `before`."""
+        after = change.alert.model_copy(update={"version": before.version + 1})
+        events = enveloped(after, change.events, self._now())
+        if not await self._alerts.save(Saving(after, before.version, events)):
+            return None
+        if events:
+            self._published()
+        return after
+
+    async def change(self, alert: Alert, decide: Callable[[Alert], Change | None]) -> None:
+        """Applies a change to the alert as it stands, again when somebody else was faster."""
+        current: Alert | None = alert
+        while current is not None:
+            found = decide(current)
+            if found is None or await self.save(current, found) is not None:
+                return
+            current = (await self._alerts.get([alert.id])).get(alert.id)
+
+
+async def patiently(call: Callable[[], Awaitable[object]]) -> None:
+    """What was sent is recorded as long as the lease may hold; after that the step's next owner repeats it.
+
+    Raises `Unavailable` then.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + steps.LEASE.total_seconds()
+    while True:
+        try:
+            await call()
+        except Unavailable:
+            if loop.time() > deadline:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return

@@ -1,0 +1,80 @@
+"""Watches notify's own lag and tells the operators without bus and store, from a thread and a loop of its own."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from time import monotonic
+from uuid import UUID
+
+from services.notify.ports import Channel, Message
+from services.notify.rules.routing import Contact
+from services.notify.rules.watch import Notice, Watch, look
+from shared.telemetry import log
+
+EVERY_SECONDS = 5.0
+BEAT_SECONDS = 1.0
+
+
+class Watchdog:
+    """A part of the service. `lags` gives seconds by name and is read from the watchdog's thread; the main loop's own
+    beat is watched too, so that a loop that hangs is noticed. `channels` makes channels for the watchdog's loop.
+    """
+
+    def __init__(
+        self,
+        lags: Callable[[], Mapping[str, float]],
+        operators: Sequence[Contact],
+        channels: Callable[[], Mapping[str, Channel]],
+        now: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+        every_s: float = EVERY_SECONDS,
+    ) -> None:
+        self._lags = lags
+        self._operators = operators
+        self._channels = channels
+        self._now = now
+        self._new_id = new_id
+        self._every_s = every_s
+        self._beat = monotonic()
+        self._stopping = threading.Event()
+        self._log = log("watchdog")
+
+    async def run(self) -> None:
+        """Until `stop`. Without operators' contacts it only logs."""
+        thread = threading.Thread(target=lambda: asyncio.run(self._watch()), name="watchdog", daemon=True)
+        thread.start()
+        while not self._stopping.is_set():
+            self._beat = monotonic()
+            await asyncio.sleep(min(BEAT_SECONDS, self._every_s))
+
+    async def stop(self) -> None:
+        self._stopping.set()
+
+    async def _watch(self) -> None:
+        channels, watch = self._channels(), Watch()
+        while not self._stopping.is_set():
+            lags = {**self._lags(), "event loop": monotonic() - self._beat}
+            watch, notice = look(watch, lags, self._now())
+            if notice is not None:
+                await self._tell(notice, channels)
+            await asyncio.sleep(self._every_s)
+
+    async def _tell(self, notice: Notice, channels: Mapping[str, Channel]) -> None:
+        seconds = {name: round(lag) for name, lag in notice.complaints.items()}
+        self._log.error("notify falls behind" if notice.kind == "behind" else "notify has recovered", lags=seconds)
+        for contact in self._operators:
+            channel = channels.get(contact.channel)
+            if channel is not None:
+                sent = await channel.send(contact, self._message(notice, contact))
+                self._log.info("operators told", contact=contact.id, outcome=sent.outcome, detail=sent.detail)
+
+    def _message(self, notice: Notice, contact: Contact) -> Message:
+        chinese = contact.locale.startswith("zh")
+        behind = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in notice.complaints.items())
+        if notice.kind == "recovered":
+            text = "告警服务已恢复正常。" if chinese else "The alert service keeps up again."
+        else:
+            text = f"告警服务处理滞后：{behind}" if chinese else f"The alert service falls behind: {behind}"
+        payload = {"kind": f"notify.{notice.kind}", "lags": dict(notice.complaints)}
+        return Message(f"msg_{self._new_id()}", notice.kind, text, text, f"<p>{text}</p>", payload, None, self._now())
