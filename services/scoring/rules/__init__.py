@@ -1,1 +1,1 @@
-"""The pure fold of scoring: inspections.v1 in, risk and hazards out. Called by the worker, replay, rehearsal and tests."""
+"""The pure fold of scoring: inspections.v1 in, risk and hazards out. Called by the worker, replay and tests."""

@@ -102,7 +102,9 @@ def accidents(found: Unit) -> list[Accident]:
 
 
 def days_ahead(found: Unit, totals: Totals, current: Round) -> Iterator[tuple[int, Figures]]:
-    """The days to come on which the figures change by themselves: findings fall overdue, important periods begin or end."""
+    """The days to come on which the figures change by themselves: findings fall overdue, important periods begin or
+    end.
+    """
     today = found.shown_day
     if today is None:
         return

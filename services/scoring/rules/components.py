@@ -1,4 +1,6 @@
-"""Components of the unit index (this product's own choice: county_index.toml), each a pure function of a unit's figures."""
+"""Components of the unit index (this product's own choice: county_index.toml), each a pure function of a unit's
+figures.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple

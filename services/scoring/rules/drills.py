@@ -1,4 +1,6 @@
-"""Drills have rows, ids and hazards of their own, reach no index, and are cleared after 24 hours. Called by the fold at each event."""
+"""Drills have rows, ids and hazards of their own, reach no index, and are cleared after 24 hours. Called by the fold at
+each event.
+"""
 
 from datetime import datetime
 

@@ -1,4 +1,6 @@
-"""Findings: episodes, the stages' verdicts, due dates, rectification. Called by the fold for inspections and rectifications."""
+"""Findings: episodes, the stages' verdicts, due dates, rectification. Called by the fold for inspections and
+rectifications.
+"""
 
 from datetime import date
 from typing import NamedTuple
@@ -158,7 +160,9 @@ def is_overdue(finding: Finding, day: date | None) -> bool:
 
 
 def deny(turn: Turn, finding: Finding, said: Said, rank: int) -> None:
-    """A later or superseding word that there is nothing: disputed, still open; nobody clears a finding by submitting again."""
+    """A later or superseding word that there is nothing: disputed, still open; nobody clears a finding by submitting
+    again.
+    """
     turn.touch_finding(finding)
     finding.said[rank] = said
     if finding.state == OPEN:
@@ -242,7 +246,7 @@ def verified(finding: Finding, data: RectificationReported) -> None:
     finding.timely += finding.due_on is None or data.on <= finding.due_on
 
 
-def rejected(finding: Finding, data: RectificationReported) -> None:
+def rejected(finding: Finding, _: RectificationReported) -> None:
     """Back to open; a closing that is taken back does not count as one."""
     if finding.state == CLOSED and finding.closed and finding.closed_on is not None:
         finding.closed -= 1

@@ -1,6 +1,7 @@
 """The fold of one partition of `inspections.v1` into risk and hazards: state in memory, rows and events out.
 
-Called by the worker, replay, rehearsal, tests and benchmarks. Pure: no I/O, clock or randomness; the same log gives the same rows
+Called by the worker, replay, rehearsal, tests and benchmarks. Pure: no I/O, clock or randomness; the same log gives
+the same rows
 and, but for assessments left out between two flushes, the same events, however it is cut into batches.
 """
 
@@ -40,7 +41,8 @@ class Effects:
 
 
 class PartitionFold:
-    """State of one partition. Restore: `load` every row, then `loaded`. Then `apply` events and `flush` at the end of each batch.
+    """State of one partition. Restore: `load` every row, then `loaded`. Then `apply` events and `flush` at the end of
+    each batch.
 
     `rehearse` folds with the rule sets at hand whatever the log names: for drafts, never for the worker.
     """
@@ -56,7 +58,9 @@ class PartitionFold:
         self._waiting: list[tuple[Unit, str, list[object]]] = []
 
     def load(self, key: bytes, value: bytes) -> None:
-        """Takes one row of the changelog, in any order. Raises `RuleSetMismatch` for a round whose rule sets are not at hand."""
+        """Takes one row of the changelog, in any order. Raises `RuleSetMismatch` for a round whose rule sets are not at
+        hand.
+        """
         if key == ROW:
             self.progress.read(value)
             return
@@ -95,7 +99,8 @@ class PartitionFold:
     def apply(self, event: Event, offset: int) -> None:
         """Folds one event. An offset at or before the last one handled is a redelivery and of no effect.
 
-        Raises `Rejected` before anything is changed, `RuleSetMismatch` when the log names rule sets that are not at hand.
+        Raises `Rejected` before anything is changed, `RuleSetMismatch` when the log names rule sets that are not at
+        hand.
         """
         if offset <= self.progress.position:
             return
@@ -146,7 +151,9 @@ class PartitionFold:
             self.progress.dead_lettered += 1
 
     def flush(self) -> Effects:
-        """Rows and events since the last flush: hazards and findings in order, then the enterprises and units that are due."""
+        """Rows and events since the last flush: hazards and findings in order, then the enterprises and units that are
+        due.
+        """
         self._assess_due()
         pending, self._pending = self._pending, Pending()
         events = pending.events

@@ -1,4 +1,4 @@
-"""Grades of enterprises (应急〔2018〕19号): score, colour, what made it and the least change that moves it. Called by the fold."""
+"""Grades of enterprises (应急〔2018〕19号): score, colour, explanation. Called by the fold."""
 
 from datetime import date
 
@@ -24,7 +24,7 @@ def check(reported: Reported, table: Grading) -> None:
 
 
 def score(graded: Graded, table: Grading) -> int:
-    """Millionths of a point: every item's points less its deduction, never below 0, and its bonus on top; not capped."""
+    """Millionths of a point: every item's points less its deduction, never below 0, plus its bonus."""
     total, items = table.total, table.items
     for code, deduction in graded.deductions.items():
         total -= min(deduction, items[code].points)

@@ -36,7 +36,7 @@ def on_declared(turn: Turn, enterprise: Enterprise, data: HazardUnitDeclared) ->
     if old is not None:
         unit.standing, unit.raised, unit.persons = old.standing, old.raised, old.persons
     settle_level(turn, enterprise, unit, old)
-    settle_persons(turn, enterprise, unit, old)
+    settle_persons(turn, enterprise, unit)
     file(turn, enterprise, unit)
 
 
@@ -73,7 +73,7 @@ def restate(turn: Turn, enterprise: Enterprise) -> None:
     for _, unit in sorted((enterprise.hazard_units or {}).items()):
         if not unit.withdrawn:
             settle_level(turn, enterprise, unit, None)
-            settle_persons(turn, enterprise, unit, None)
+            settle_persons(turn, enterprise, unit)
             file(turn, enterprise, unit)
 
 
@@ -125,7 +125,7 @@ def settle_level(turn: Turn, enterprise: Enterprise, unit: HazardUnit, old: Haza
         turn.pending.events.append(stated(RAISED, turn.cause, about, unit.raised[level - 1], standing))
 
 
-def settle_persons(turn: Turn, enterprise: Enterprise, unit: HazardUnit, old: HazardUnit | None) -> None:
+def settle_persons(turn: Turn, enterprise: Enterprise, unit: HazardUnit) -> None:
     """Raised when a person is missing, and again (the next episode) when another one is: a condition that got worse."""
     missing, about = unit.missing, subject(turn, enterprise, unit, "responsible_person_missing")
     events = turn.pending.events

@@ -1,4 +1,6 @@
-"""Hazards: raised, updated, cleared, with computed ids. Rules compare what stood before an event with what stands after."""
+"""Hazards: raised, updated, cleared, with computed ids. Rules compare what stood before an event with what stands
+after.
+"""
 
 from typing import NamedTuple
 

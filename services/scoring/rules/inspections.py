@@ -1,4 +1,6 @@
-"""Inspections: which submission stands for a submission key, the grading that counts, the findings in it. Called by the fold."""
+"""Inspections: which submission stands for a submission key, the grading that counts, the findings in it. Called by the
+fold.
+"""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +15,9 @@ from shared.events.inspections import InspectionSubmitted, ItemResult
 
 @dataclass(slots=True)
 class Answers:
-    """The results of one inspection, sorted: findings, whole items answered without one, and places denied by reference."""
+    """The results of one inspection, sorted: findings, whole items answered without one, and places denied by
+    reference.
+    """
 
     findings: list[ItemResult] = field(default_factory=list)
     conform: list[str] = field(default_factory=list)

@@ -1,6 +1,8 @@
-"""Derived events: their data ready for JSON, their ids computed from the cause. Made by the rules, published by the worker.
+"""Derived events: their data ready for JSON, their ids computed from the cause. Made by the rules, published by the
+worker.
 
-The data are plain values rather than models because building models would cost more than the fold itself; tests hold every kind
+The data are plain values rather than models because building models would cost more than the fold itself; tests hold
+every kind
 of output against its model, field by field.
 """
 

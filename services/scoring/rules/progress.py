@@ -18,8 +18,10 @@ COUNTS = ("applied", "superseded", "duplicate", "drill", "dead_lettered")
 class Progress:
     """`applied` + `superseded` + `drill` + `dead_lettered` = submissions with an outcome, each in one of them.
 
-    A submission that supersedes another stands in its place (`applied` stays, `superseded` grows); duplicates are deliveries
-    beyond the first. `position` is the last offset handled; `gaps` how many numbers of a subject's sequence were jumped.
+    A submission that supersedes another stands in its place (`applied` stays, `superseded` grows); duplicates are
+    deliveries
+    beyond the first. `position` is the last offset handled; `gaps` how many numbers of a subject's sequence were
+    jumped.
     """
 
     partition: int

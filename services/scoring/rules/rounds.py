@@ -14,7 +14,8 @@ from shared.rulesets import RuleSets
 def prepared(rules: RuleSets, opened: RoundOpened, closed_revision: int, *, rehearse: bool) -> Round:
     """A round with the rules that hold in it.
 
-    Raises `RuleSetMismatch` when the log names a rule set that is not at hand with the same hash, unless this is a rehearsal
+    Raises `RuleSetMismatch` when the log names a rule set that is not at hand with the same hash, unless this is a
+    rehearsal
     with other rules.
     """
     wrong = [] if rehearse else rules.mismatches(opened.rule_sets)
@@ -26,7 +27,9 @@ def prepared(rules: RuleSets, opened: RoundOpened, closed_revision: int, *, rehe
 
 
 def on_opened(turn: Turn, data: RoundOpened, found: Round) -> bool:
-    """A round, whole, with a higher revision than before; it becomes the current one unless a later round already is. False when old."""
+    """A round, whole, with a higher revision than before; it becomes the current one unless a later round already is.
+    False when old.
+    """
     unit = turn.unit
     known = unit.rounds.get(data.round_id)
     if known is not None and max(known.opened.revision, known.closed_revision) >= data.revision:
@@ -105,7 +108,9 @@ def enrol(turn: Turn, found: Round) -> None:
 
 
 def on_closed(turn: Turn, data: RoundClosed) -> bool:
-    """The round is closed: its closed findings leave the state, their counts and last episodes stay. False when known already."""
+    """The round is closed: its closed findings leave the state, their counts and last episodes stay. False when known
+    already.
+    """
     unit = turn.unit
     known = unit.rounds.get(data.round_id)
     if known is None or known.closed_revision or known.opened.revision > data.revision:
@@ -142,7 +147,9 @@ def forget(turn: Turn, finding: Finding) -> None:
 
 
 def on_day(turn: Turn, data: DayStarted) -> bool:
-    """Due dates move: what fell due before this day is overdue, what reached its age is old. False for a day already started."""
+    """Due dates move: what fell due before this day is overdue, what reached its age is old. False for a day already
+    started.
+    """
     unit = turn.unit
     if unit.day is not None and data.day <= unit.day:
         return False
@@ -160,7 +167,9 @@ def on_day(turn: Turn, data: DayStarted) -> bool:
 
 
 def on_withdrawn(turn: Turn, data: EnterpriseWithdrawn) -> bool:
-    """The unit has the enterprise no longer: it counts nowhere and its hazards are cleared. False when unknown or known already."""
+    """The unit has the enterprise no longer: it counts nowhere and its hazards are cleared. False when unknown or known
+    already.
+    """
     enterprise = turn.unit.enterprises.get(data.enterprise_id)
     if enterprise is None or enterprise.withdrawn or (enterprise.withdrawn_at or turn.cause.time) > turn.cause.time:
         return False

@@ -1,6 +1,8 @@
-"""Rows of the changelog: the state as compact JSON and back. Keys are `unit|kind|id`; the same state gives the same bytes.
+"""Rows of the changelog: the state as compact JSON and back. Keys are `unit|kind|id`; the same state gives the same
+bytes.
 
-Findings and enterprises, of which there are many, are lists in the order of their fields; restoring them must cost little.
+Findings and enterprises, of which there are many, are lists in the order of their fields; restoring them must cost
+little.
 """
 
 from collections.abc import Callable
@@ -127,7 +129,9 @@ def _said(row: list[Any]) -> Said:
 
 
 def enterprise(found: Enterprise) -> bytes:
-    """An enterprise with its standing submissions and gradings; its hazard units and installations have rows of their own."""
+    """An enterprise with its standing submissions and gradings; its hazard units and installations have rows of their
+    own.
+    """
     submissions = [
         [
             each.round_id,

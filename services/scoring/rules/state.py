@@ -1,6 +1,7 @@
 """What the fold remembers of a partition: units, enterprises, findings and the rest. Changed by the rules only.
 
-Texts are shared wherever many enterprises have them in common, to keep an enterprise small. What is marked derived is no part of the
+Texts are shared wherever many enterprises have them in common, to keep an enterprise small. What is marked derived is
+no part of the
 rows: it follows from them.
 """
 
@@ -42,7 +43,8 @@ class Step(NamedTuple):
 class Finding:
     """A place where a danger was found, with its present episode. `hazards` counts the hazards raised for it so far.
 
-    `due_rank` is the rank of the stage (0..2) that gave the due date; `closed` and `timely` count the episodes closed in the current round.
+    `due_rank` is the rank of the stage (0..2) that gave the due date; `closed` and `timely` count the episodes closed
+    in the current round.
     """
 
     id: str
@@ -75,7 +77,8 @@ class Finding:
 
 @dataclass(slots=True)
 class Submission:
-    """The inspection that stands for one submission key. `conform` and `skipped` name the items answered without a reference,
+    """The inspection that stands for one submission key. `conform` and `skipped` name the items answered without a
+    reference,
     separated by blanks (one text shared by all who answered alike)."""
 
     round_id: str
@@ -102,7 +105,8 @@ class Graded:
 
 @dataclass(slots=True)
 class HazardUnit:
-    """A declared hazard unit. `standing` is the level (1, 2) of the level hazard that stands, 0 for none; `raised` counts hazards raised by kind
+    """A declared hazard unit. `standing` is the level (1, 2) of the level hazard that stands, 0 for none; `raised`
+    counts hazards raised by kind
     (level 1, level 2, persons); `persons` are the roles of the standing hazard of missing persons."""
 
     id: str
@@ -141,7 +145,8 @@ class Installation:
 class Enterprise:
     """An enterprise in a unit, or its shadow in drills (`drill`, with the time of its last drill event).
 
-    `seq` is the last applied number of its sequence, `shown_seq` the one its last assessment shows, `gap` how many numbers were jumped.
+    `seq` is the last applied number of its sequence, `shown_seq` the one its last assessment shows, `gap` how many
+    numbers were jumped.
     """
 
     id: str

@@ -51,7 +51,9 @@ def owner(unit: Unit, data: Submitted) -> Unit | Enterprise:
 
 
 def submitted(turn: Turn, found: Unit | Enterprise, data: Submitted) -> bool:
-    """Folds a submission with all its consequences; True when it superseded another. Raises `Rejected` before anything is changed."""
+    """Folds a submission with all its consequences; True when it superseded another. Raises `Rejected` before anything
+    is changed.
+    """
     superseded = False
     if isinstance(found, Unit):
         turn.only_changes = data.drill

@@ -1,6 +1,8 @@
-"""Counts of a unit, kept up to date by difference: a finding's part of its enterprise, an enterprise's part of its unit. All whole numbers.
+"""Counts of a unit, kept up to date by difference: a finding's part of its enterprise, an enterprise's part of its
+unit. All whole numbers.
 
-Because every part is a whole number, the running totals equal a recomputation bit for bit, in whatever order the parts came.
+Because every part is a whole number, the running totals equal a recomputation bit for bit, in whatever order the
+parts came.
 """
 
 from dataclasses import dataclass, field
@@ -84,7 +86,7 @@ def of_hazard_units(units: dict[str, HazardUnit] | None) -> Counts:
 
 
 def of_installations(found: dict[str, Installation] | None) -> Counts:
-    """The installations of an enterprise, in the order of `INSTALLATION_COUNTS`; settled: treatment decided or not old."""
+    """Installations in the order of `INSTALLATION_COUNTS`; settled: treatment decided or not old."""
     every = (found or {}).values()
     return (
         len(every),

@@ -1,4 +1,6 @@
-"""`smallest_change` of a unit: for each single input the least change that moves its colour. Called when a unit is assessed."""
+"""`smallest_change` of a unit: for each single input the least change that moves its colour. Called when a unit is
+assessed.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
@@ -12,7 +14,9 @@ Kind = Literal["points", "count", "days", "share"]
 
 
 class Input(NamedTuple):
-    """One kind of count or figure: how far it can go down and up (in steps), what a step is, and the figures after so many."""
+    """One kind of count or figure: how far it can go down and up (in steps), what a step is, and the figures after so
+    many.
+    """
 
     name: str
     unit: Kind
@@ -95,7 +99,8 @@ def _mean(name: str, unit: Kind, total: int, weight: int, most: int, moved: Call
 
 
 def smallest_change(figures: Figures, index: Index, days: Iterable[tuple[int, Figures]]) -> list[Json]:
-    """The list, smallest first (by size, then by name). `days` gives, for each later day on which something falls due or a
+    """The list, smallest first (by size, then by name). `days` gives, for each later day on which something falls due
+    or a
     period begins or ends, how many days ahead it is and the figures of that day."""
     now = verdict(figures, index).colour
     found: list[tuple[float, str, float, Kind, int]] = []
@@ -128,7 +133,7 @@ def _least(each: Input, index: Index, now: int) -> tuple[int, int] | None:
 
 
 def _first(each: Input, index: Index, now: int, sign: int, room: int) -> int:
-    """The least k in 1..room whose colour differs, 0 when none does: the colour only ever moves away in one direction."""
+    """The least k in 1..room whose colour differs, 0 when none does: in one direction the colour only moves away."""
     if room <= 0 or verdict(each.moved(sign * room), index).colour == now:
         return 0
     low, high = 0, room

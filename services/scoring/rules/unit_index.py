@@ -9,7 +9,9 @@ from services.scoring.rules.rulebook import Index
 
 
 class Verdict(NamedTuple):
-    """The index (0..100, None without any data) and its colours as positions (0 blue .. 3 red); `vetoes` in the file's order."""
+    """The index (0..100, None without any data) and its colours as positions (0 blue .. 3 red); `vetoes` in the file's
+    order.
+    """
 
     value: float | None
     base: int

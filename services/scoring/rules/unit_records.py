@@ -39,7 +39,7 @@ def on_guidance(turn: Turn, data: GuidanceRecorded) -> None:
 
 
 def on_accident(turn: Turn, data: AccidentReported) -> None:
-    """Grades the accident (Decree 493 article 3); a supplement replaces the figures. Another grade is another hazard."""
+    """Grades the accident (Decree 493 article 3); a supplement replaces the figures; another grade, the hazard."""
     old = turn.unit.accidents.get(str(data.accident_id))
     if old is not None and old.drill != data.drill:
         raise Rejected("drill_mismatch", f"{data.accident_id} is {'a' if old.drill else 'no'} drill")

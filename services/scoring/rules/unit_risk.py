@@ -1,4 +1,4 @@
-"""A unit's risk from its totals: figures, provisional state, the hazard of its colour, and when its assessment is due."""
+"""A unit's risk from its totals: figures, provisional state, hazard of its colour, when an assessment is due."""
 
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -123,7 +123,9 @@ def figures(unit: Unit, totals: Totals) -> Figures:
 
 
 def provisional(unit: Unit, of: Figures) -> bool:
-    """Until the self-inspection window has closed or half of the enrolled have self-inspected (the share is the rule set's)."""
+    """Until the self-inspection window has closed or half of the enrolled have self-inspected (the share is the rule
+    set's).
+    """
     current = unit.round
     if current is None:
         return True
@@ -134,7 +136,9 @@ def provisional(unit: Unit, of: Figures) -> bool:
 
 
 def rebuild(unit: Unit, totals: Totals) -> None:
-    """Works every total out again from the unit's rows: after a restore, and when another round becomes the current one."""
+    """Works every total out again from the unit's rows: after a restore, and when another round becomes the current
+    one.
+    """
     current = unit.current
     index = unit.round.index if unit.round is not None else None
     totals.clear()
@@ -187,7 +191,8 @@ def assess(unit: Unit, totals: Totals) -> None:
 def settle(
     unit: Unit, totals: Totals, was: Standpoint, cause: Cause, pending: "Pending", *, only_changes: bool
 ) -> None:
-    """After an event: the verdict again, the hazard of the colour, and the unit's assessment (at once when the colour changed).
+    """After an event: the verdict again, the hazard of the colour, and the unit's assessment (at once when the colour
+    changed).
 
     With `only_changes` an event that changed no figure makes no assessment due.
     """
@@ -221,7 +226,9 @@ def colour_hazard(totals: Totals) -> tuple[str, Standing] | None:
 
 
 def settle_hazard(unit: Unit, totals: Totals, cause: Cause, pending: "Pending") -> None:
-    """Raises, restates or clears the hazard of the unit's colour. The index is stated as it was when anything else of it changed."""
+    """Raises, restates or clears the hazard of the unit's colour. The index is stated as it was when anything else of
+    it changed.
+    """
     found, old = colour_hazard(totals), unit.hazard
     if old is not None and (found is None or found[0] != old.kind):
         about = Subject(old.kind, unit.id, unit.id)

@@ -1,4 +1,6 @@
-"""A partition folded step by step, and an independent plain recomputation of its main figures. Used by the tests of this folder."""
+"""A partition folded step by step, and an independent plain recomputation of its main figures. Used by the tests of
+this folder.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -89,7 +91,9 @@ def restored(rows: dict[bytes, bytes]) -> PartitionFold:
 def run(
     log: Sequence[Event], cuts: Iterable[int] = (), restore_at: Iterable[int] = ()
 ) -> tuple[PartitionFold, dict[bytes, bytes], list[Event]]:
-    """Folds a log, flushed after each cut; at some cuts the worker starts again from its rows. Rejected events are dead letters."""
+    """Folds a log, flushed after each cut; at some cuts the worker starts again from its rows. Rejected events are dead
+    letters.
+    """
     fold, rows, outputs = PartitionFold(RULES, 0), {}, []
     cuts, restore_at = set(cuts), set(restore_at)
     for offset, event in enumerate(log):

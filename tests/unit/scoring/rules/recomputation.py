@@ -1,4 +1,6 @@
-"""A plain recomputation of a unit's main figures from its whole log: slow, obvious, and written apart from the fold. For property tests."""
+"""A plain recomputation of a unit's main figures from its whole log: slow, obvious, and written apart from the fold.
+For property tests.
+"""
 
 import csv
 from dataclasses import dataclass, field
@@ -66,11 +68,9 @@ def recomputed(events: list[Event]) -> Plain:
                 inspected.add(data.enterprise_id)
             if data.grading is not None:
                 gradings[data.enterprise_id, rank] = data.grading.model_dump()
-        elif isinstance(data, log.RectificationReported):
-            gone.pop(data.enterprise_id, None)
-            rectify(places, data)
         elif hasattr(data, "enterprise_id"):
             gone.pop(data.enterprise_id, None)
+            rectify(places, data)
     return summed(places, gradings, {each for each in enrolled if each not in gone}, inspected, gone, day)
 
 
@@ -95,8 +95,10 @@ def report(places: dict[Any, Place], data: log.InspectionSubmitted) -> None:
             place.major = place.grades[max(place.grades)] == "major"
 
 
-def rectify(places: dict[Any, Place], data: log.RectificationReported) -> None:
-    """A step of putting a finding right."""
+def rectify(places: dict[Any, Place], data: Any) -> None:
+    """A step of putting a finding right; other records of an enterprise say nothing of findings."""
+    if not isinstance(data, log.RectificationReported):
+        return
     place = places.get(data.finding_id)
     if place is None:
         return

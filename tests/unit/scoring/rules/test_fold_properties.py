@@ -15,7 +15,7 @@ from tests.event_log import event_log
 from tests.unit.scoring.rules.folding import RULES, keep, named, restored, run
 from tests.unit.scoring.rules.recomputation import recomputed
 
-FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SEEDS = st.integers(min_value=1, max_value=6)
 
 
