@@ -192,6 +192,7 @@ def place(draft: Draft, head: Head, keys: receipts.SigningKeys) -> Submission:
         record=draft.record,
         sha256=draft.sha256,
         receipt=receipt,
+        digest=receipts.digest(receipt),
         type=by_model(type(becoming.data)).type,
         value=becoming.data.model_copy(update=given).model_dump_json(by_alias=True).encode(),
         accepted_at=draft.at,
@@ -203,7 +204,6 @@ def place(draft: Draft, head: Head, keys: receipts.SigningKeys) -> Submission:
         findings=becoming.findings,
         gives=becoming.gives,
         takes=becoming.takes,
-        mentions=becoming.mentions,
         answer=becoming.answer,
         correlation_id=draft.correlation_id,
         traceparent=draft.traceparent,
@@ -225,8 +225,14 @@ def _copy(head: Head) -> Head:
 
 
 def _advance(head: Head, submission: Submission) -> None:
-    digest = receipts.digest(submission.receipt)
-    head.take(submission.id, submission.seq, digest, submission.version_key, submission.gives, submission.takes)
+    head.take(
+        submission.id,
+        submission.seq,
+        submission.digest,
+        submission.version_key,
+        submission.gives,
+        submission.takes,
+    )
 
 
 def submission_id(principal: str, key: str) -> uuid.UUID:

@@ -110,6 +110,7 @@ async def submit(
             raise Faulty(faults)
         committed = _repeated(before, posted)
     else:
+        await _open_evidence(intake, posted.body)
         committed = await intake.committer.commit(draft(intake, id, posted, sender))
     counter = intake.metrics.accepted if committed.first else intake.metrics.repeated
     counter.labels(committed.submission.kind).inc()
@@ -182,10 +183,17 @@ async def _missing_evidence(intake: Intake, body: bodies.Submission) -> list[Fau
     named = list(_evidence(body))
     if not named:
         return []
-    known = await intake.evidence.known({id.removeprefix("sha256:") for _, id in named})
+    hashes = {id.removeprefix("sha256:") for _, id in named}
+    known = await intake.evidence.known(hashes)
     return [
         fault(pointer, "unknown_evidence", id=id) for pointer, id in named if id.removeprefix("sha256:") not in known
     ]
+
+
+async def _open_evidence(intake: Intake, body: bodies.Submission) -> None:
+    # Before the submission, so that no stored one names a file that its readers may not read.
+    if hashes := {id.removeprefix("sha256:") for _, id in _evidence(body)}:
+        await intake.evidence.mention(hashes, body.unit_id, getattr(body, "enterprise_id", None))
 
 
 def _evidence(body: bodies.Submission) -> Iterable[tuple[str, str]]:

@@ -89,6 +89,8 @@ class Outbox:
         self._waiting: dict[uuid.UUID, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._marking: asyncio.Task[None] | None = None
+        self._one_marks = asyncio.Lock()
         self.published: Counter[int] = Counter()
         self.broker_away: str | None = None
 
@@ -123,6 +125,8 @@ class Outbox:
     async def run(self) -> None:
         """Publishes what comes, sweeps what is left over."""
         while not self._stopping:
+            if self._marking is not None and self._marking.done():
+                self._marking.result()  # a bug there ends the process as a bug here does
             try:
                 await self.step()
             except Unavailable as away:
@@ -132,12 +136,12 @@ class Outbox:
                 await asyncio.sleep(min(1.0, away.retry_after_s))
             if not self._backlog:
                 await self._pause()
+        await self._mark()
 
     async def step(self) -> None:
         """One round: what is fresh or, with a backlog, the oldest page of it."""
-        if self._unmarked:
-            await self._mark()
         if self._backlog:
+            await self._mark()
             self._backlog = await self.sweep()
             return
         fresh, self._fresh = self._fresh, []
@@ -180,7 +184,8 @@ class Outbox:
         self._metrics.published.inc(len(going))
         self._answer(each.id for each in ready)
         self._unmarked.update(_Marked(each.id, each.shard) for each in ready)
-        await self._mark()
+        if self._marking is None or self._marking.done():
+            self._marking = asyncio.create_task(self._mark())
         return len(ready)
 
     async def _ready(self, found: Sequence[Submission]) -> list[Submission]:
@@ -234,10 +239,16 @@ class Outbox:
             self._sent.popitem(last=False)
 
     async def _mark(self) -> None:
-        ids = list(self._unmarked)
-        await self._store.mark_published([each.id for each in ids])
-        self._unmarked.difference_update(ids)
-        self.published.update(each.shard for each in ids)
+        """Marks what is with the broker, beside the next publication. What cannot be marked now is tried again."""
+        async with self._one_marks:
+            while ids := list(self._unmarked):
+                try:
+                    await self._store.mark_published([each.id for each in ids])
+                except Unavailable as away:
+                    log("outbox").warning("marking waits", error=str(away))
+                    return
+                self._unmarked.difference_update(ids)
+                self.published.update(each.shard for each in ids)
 
     def _answer(self, ids: Iterable[uuid.UUID]) -> None:
         for id in ids:

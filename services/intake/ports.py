@@ -31,7 +31,6 @@ class Wanted:
     enterprise_id: str | None = None
     unit_id: str | None = None
     kind: str | None = None
-    evidence: str | None = None
     before: tuple[str, str] | None = None
 
 
@@ -167,3 +166,11 @@ class EvidenceStore(Protocol):
     async def describe(self, sha256: str) -> EvidenceFile | None: ...
 
     async def content(self, sha256: str) -> bytes | None: ...
+
+    async def mention(self, hashes: Iterable[str], unit_id: str, enterprise_id: str | None) -> None:
+        """A submission of this unit or enterprise names these files: whoever may read it may read them."""
+        ...
+
+    async def mentioned(self, sha256: str, units: frozenset[str] | None, enterprises: frozenset[str] | None) -> bool:
+        """Whether a submission within these units and enterprises (None = all) names the file."""
+        ...

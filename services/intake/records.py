@@ -57,6 +57,7 @@ class Submission:
     record: bytes
     sha256: str
     receipt: Mapping[str, Any]
+    digest: str
     type: str
     value: bytes
     accepted_at: datetime
@@ -68,7 +69,6 @@ class Submission:
     findings: tuple[FindingRef, ...] = ()
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
-    mentions: tuple[str, ...] = ()
     answer: Mapping[str, Any] = field(default_factory=dict)
     correlation_id: str | None = None
     traceparent: str | None = None

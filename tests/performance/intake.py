@@ -258,7 +258,12 @@ def bars(found: dict[str, float]) -> list[tuple[str, float, str, bool]]:
         faster = found["batch_rate"] / found["intake_1"]
         rows += [
             ("a batch's lines/s, times the one-client rate", faster, ">= 5", faster >= 5),
-            ("peak of the resident memory in a batch, MB", found["batch_peak_mb"], "< 150", found["batch_peak_mb"] < 150),
+            (
+                "peak of the resident memory in a batch, MB",
+                found["batch_peak_mb"],
+                "< 150",
+                found["batch_peak_mb"] < 150,
+            ),
         ]
     return rows
 
@@ -275,7 +280,11 @@ def main() -> int:
         table.add_row(what, f"{value:.2f}", bar, "yes" if met else "NO")
     Console().print(table)
     passed = all(met for *_, met in rows)
-    print(json.dumps({"name": "bench-intake", "passed": passed} | {name: round(value, 3) for name, value in found.items()}))
+    print(
+        json.dumps(
+            {"name": "bench-intake", "passed": passed} | {name: round(value, 3) for name, value in found.items()}
+        )
+    )
     return 0 if passed else 1
 
 

@@ -23,7 +23,9 @@ def app(kafka: str, mongo: str) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(found: FastAPI) -> AsyncIterator[None]:
-        found.state.producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", enable_idempotence=True, linger_ms=2)
+        found.state.producer = AIOKafkaProducer(
+            bootstrap_servers=kafka, acks="all", enable_idempotence=True, linger_ms=2
+        )
         await found.state.producer.start()
         client: Any = AsyncIOMotorClient(mongo)
         concern = WriteConcern(w="majority", j=True)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.intake.api.callers import Caller
 from services.intake.handlers import Intake
-from services.intake.ports import EvidenceFile, Wanted
+from services.intake.ports import EvidenceFile
 from shared.http.auth import Access
 from shared.http.permissions import PERMISSIONS, Action
 from shared.http.problems import FieldError, Problem, forbidden, not_found
@@ -62,8 +62,8 @@ def router(intake: Intake) -> APIRouter:
 async def _may_read(intake: Intake, access: Access, file: EvidenceFile) -> bool:
     if file.principal == access.principal.id:
         return True
-    scope = Wanted(access.units(Action.READ_SUBMISSIONS), access.enterprises(), evidence=file.sha256)
-    return bool(await intake.submissions.listed(scope, 1))
+    units, enterprises = access.units(Action.READ_SUBMISSIONS), access.enterprises()
+    return await intake.evidence.mentioned(file.sha256, units, enterprises)
 
 
 async def _limited(request: Request) -> bytes:

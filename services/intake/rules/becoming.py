@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from services.intake.rules import bodies
@@ -64,7 +65,6 @@ class Becoming:
     findings: tuple[FindingRef, ...] = ()
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
-    mentions: tuple[str, ...] = ()
     answer: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -104,10 +104,6 @@ def _place(body: Any, sent: Sent) -> dict[str, Any]:
         "submitted_by": sent.submitted_by,
         "drill": body.drill,
     }
-
-
-def _mention(evidence: str) -> str:
-    return f"evidence|{evidence.removeprefix('sha256:')}"
 
 
 def _mode(body: Any) -> str:
@@ -150,24 +146,23 @@ def _inspection(body: bodies.Inspection, sent: Sent, rules: RuleSets) -> Becomin
         reason_needed=True,
         findings=found,
         gives=tuple(f"finding|{finding.finding_id}|{_mode(body)}" for finding in found),
-        mentions=tuple(_mention(id) for result in body.results for id in result.evidence or ()),
     )
 
 
 def _item_result(
     result: bodies.Result, body: bodies.Inspection, items: Mapping[str, Any], all_major: bool
 ) -> events.ItemResult:
-    is_finding = result.outcome is Outcome.FINDING
-    named = is_finding or bool(result.ref)
     focus: tuple[Focus, ...] = result.focus if result.focus is not None else items[result.item].focus
+    if result.outcome is not Outcome.FINDING and result.model_fields_set <= _PLAIN:
+        return _plain_result(result.item, result.outcome, focus)
+    is_finding = result.outcome is Outcome.FINDING
+    place = (body.enterprise_id, body.checklist, result.item, result.ref or "", body.drill)
     return events.ItemResult.model_construct(
         item=result.item,
         outcome=result.outcome,
         grade=(Grade.MAJOR if all_major else result.grade) if is_finding else None,
         ref=result.ref or "",
-        finding_id=finding_id(body.enterprise_id, body.checklist, result.item, result.ref or "", body.drill)
-        if named
-        else None,
+        finding_id=finding_id(*place) if is_finding or result.ref else None,
         location=result.location,
         description=result.description,
         focus=focus,
@@ -175,6 +170,15 @@ def _item_result(
         due_on=result.due_on,
         evidence=result.evidence or (),
     )
+
+
+_PLAIN = {"item", "outcome"}
+
+
+@lru_cache(maxsize=10_000)
+def _plain_result(item: str, outcome: Outcome, focus: tuple[Focus, ...]) -> events.ItemResult:
+    """An answer that says no more than conform or not applicable: most are, and one value serves all."""
+    return events.ItemResult(item=item, outcome=outcome, focus=focus)
 
 
 def _hazard_unit(body: bodies.HazardUnit, sent: Sent, _: RuleSets) -> Becoming:
@@ -250,7 +254,6 @@ def _rectification(body: bodies.Rectification, sent: Sent, _: RuleSets) -> Becom
         body.enterprise_id,
         data,
         needs=needs,
-        mentions=tuple(_mention(id) for id in body.evidence or ()),
     )
 
 

@@ -5,6 +5,7 @@ clock.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from services.intake.rules import bodies
@@ -28,8 +29,11 @@ def check(body: bodies.Submission | bodies.Assessment, rules: RuleSets) -> list[
 
 def enterprise_code(pointer: str, code: str | None) -> Iterator[Fault]:
     """GB 32100-2015: 18 characters with a check digit."""
-    if code is not None and (problem := uscc.problem(code)) is not None:
+    if code is not None and (problem := _uscc_problem(code)) is not None:
         yield fault(pointer, f"uscc_{problem}", code=code)
+
+
+_uscc_problem = lru_cache(maxsize=50_000)(uscc.problem)
 
 
 def inspection(body: bodies.Inspection, rules: RuleSets) -> Iterator[Fault]:

@@ -9,7 +9,6 @@ from typing import Any
 from services.intake.records import Origin, Submission
 from services.intake.rules.announcing import Change
 from services.intake.rules.becoming import FindingRef
-from shared import receipts
 from shared.events.base import RuleSetRef
 
 Document = dict[str, Any]
@@ -33,7 +32,7 @@ def of_submission(found: Submission) -> Document:
         "record": found.record,
         "sha256": found.sha256,
         "receipt": dict(found.receipt),
-        "digest": receipts.digest(found.receipt),
+        "digest": found.digest,
         "type": found.type,
         "value": found.value,
         "accepted_at": found.accepted_at,
@@ -50,8 +49,6 @@ def of_submission(found: Submission) -> Document:
         "traceparent": found.traceparent,
         "origin": None if found.origin is None else {"file_sha256": found.origin.file_sha256, "row": found.origin.row},
     }
-    if found.mentions:
-        document["mentions"] = list(found.mentions)
     if not found.published:
         document["pending"] = True
     return document
@@ -72,6 +69,7 @@ def to_submission(document: Mapping[str, Any]) -> Submission:
         record=document.get("record", b""),
         sha256=document["sha256"],
         receipt=document["receipt"],
+        digest=document["digest"],
         type=document["type"],
         value=document.get("value", b""),
         accepted_at=utc(document["accepted_at"]),
@@ -85,7 +83,6 @@ def to_submission(document: Mapping[str, Any]) -> Submission:
         ),
         gives=tuple(document["gives"]),
         takes=tuple(document["takes"]),
-        mentions=tuple(document.get("mentions", ())),
         answer=document["answer"],
         correlation_id=document["correlation_id"],
         traceparent=document["traceparent"],

@@ -9,7 +9,6 @@ from typing import Any
 from services.intake.ports import Added, EvidenceFile, Tally, Waiting, Wanted
 from services.intake.records import Head, Lease, Submission
 from services.intake.rules.announcing import Change
-from shared import receipts
 from shared.errors import Unavailable
 
 
@@ -63,9 +62,7 @@ class MemorySubmissionStore:
         heads = {subject: Head() for subject in subjects}
         for found in sorted(self._by_id.values(), key=lambda each: each.seq):
             if (head := heads.get(found.subject)) is not None:
-                head.take(
-                    found.id, found.seq, receipts.digest(found.receipt), found.version_key, found.gives, found.takes
-                )
+                head.take(found.id, found.seq, found.digest, found.version_key, found.gives, found.takes)
         return heads
 
     async def pending(self, shards: Iterable[int], limit: int) -> Sequence[Submission]:
@@ -125,7 +122,6 @@ def _fits(submission: Submission, wanted: Wanted) -> bool:
         and (wanted.enterprise_id is None or submission.enterprise_id == wanted.enterprise_id)
         and (wanted.unit_id is None or submission.unit_id == wanted.unit_id)
         and (wanted.kind is None or submission.kind == wanted.kind)
-        and (wanted.evidence is None or f"evidence|{wanted.evidence}" in submission.mentions)
         and (wanted.before is None or _position(submission) < wanted.before)
     )
 
@@ -219,6 +215,7 @@ class MemoryEvidenceStore:
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self._files: dict[str, tuple[EvidenceFile, bytes]] = {}
+        self._mentions: set[tuple[str, str, str | None]] = set()
 
     async def known(self, hashes: Iterable[str]) -> frozenset[str]:
         self.faults.pass_or_raise()
@@ -238,3 +235,14 @@ class MemoryEvidenceStore:
     async def content(self, sha256: str) -> bytes | None:
         self.faults.pass_or_raise()
         return self._files[sha256][1] if sha256 in self._files else None
+
+    async def mention(self, hashes: Iterable[str], unit_id: str, enterprise_id: str | None) -> None:
+        self.faults.pass_or_raise()
+        self._mentions.update((sha256, unit_id, enterprise_id) for sha256 in hashes)
+
+    async def mentioned(self, sha256: str, units: frozenset[str] | None, enterprises: frozenset[str] | None) -> bool:
+        self.faults.pass_or_raise()
+        return any(
+            named == sha256 and (units is None or unit in units) and (enterprises is None or enterprise in enterprises)
+            for named, unit, enterprise in self._mentions
+        )

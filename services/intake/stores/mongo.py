@@ -19,8 +19,8 @@ INDEXES: Mapping[str, Sequence[tuple[list[tuple[str, int]], dict[str, Any]]]] = 
         ([("subject", 1), ("seq", 1)], {"unique": True, "name": "sequence"}),
         ([("accepted_at", 1), ("seq", 1)], {"partialFilterExpression": {"pending": True}, "name": "outbox"}),
         ([("unit_id", 1), ("accepted_at", -1)], {"name": "by_unit"}),
-        ([("mentions", 1)], {"sparse": True, "name": "by_mention"}),
     ),
+    "evidence_mentions": (([("sha256", 1)], {"name": "by_file"}),),
 }
 
 
@@ -144,7 +144,6 @@ def _query(wanted: Wanted) -> dict[str, Any]:
             ("unit_id", wanted.unit_id),
             ("enterprise_id", wanted.enterprise_id),
             ("kind", wanted.kind),
-            ("mentions", None if wanted.evidence is None else f"evidence|{wanted.evidence}"),
         )
         if value is not None
     ]
@@ -245,6 +244,7 @@ class MongoEvidenceStore:
     def __init__(self, database: Database) -> None:
         self._files = database.bucket("evidence")
         self._found = database.collection("evidence.files")
+        self._mentions = database.collection("evidence_mentions")
 
     async def known(self, hashes: Iterable[str]) -> frozenset[str]:
         found = await self._found.find({"_id": {"$in": list(hashes)}}, {"_id": 1}).to_list(None)
@@ -269,3 +269,18 @@ class MongoEvidenceStore:
 
     async def content(self, sha256: str) -> bytes | None:
         return await self._files.get(sha256)
+
+    async def mention(self, hashes: Iterable[str], unit_id: str, enterprise_id: str | None) -> None:
+        place = {"unit_id": unit_id, "enterprise_id": enterprise_id}
+        writes = [
+            UpdateOne(
+                {"_id": f"{sha256}|{unit_id}|{enterprise_id}"}, {"$set": {"sha256": sha256, **place}}, upsert=True
+            )
+            for sha256 in hashes
+        ]
+        await self._mentions.bulk_write(writes, ordered=False)
+
+    async def mentioned(self, sha256: str, units: frozenset[str] | None, enterprises: frozenset[str] | None) -> bool:
+        limits = {"unit_id": units, "enterprise_id": enterprises}
+        wanted = {name: {"$in": sorted(values)} for name, values in limits.items() if values is not None}
+        return await self._mentions.find_one({"sha256": sha256, **wanted}, {"_id": 1}) is not None

@@ -78,6 +78,7 @@ def submission(subject: str = "E1", seq: int = 1, prev: str | None = None, **cha
         record=b'{"exact":  "bytes"}\xff',
         sha256="0" * 64,
         receipt=receipt,
+        digest=receipts.digest(receipt),
         type="keycounty.inspection.submitted.v1",
         value=b"{}",
         accepted_at=at,
@@ -229,3 +230,8 @@ async def test_an_evidence_file_is_there_once(stores: Stores) -> None:
     assert await stores.evidence.known([file.sha256, "b" * 64]) == {file.sha256}
     assert await stores.evidence.describe("b" * 64) is None
     assert await stores.evidence.content("b" * 64) is None
+    assert not await stores.evidence.mentioned(file.sha256, None, None)
+    await stores.evidence.mention([file.sha256], "linzi", "E1")
+    assert await stores.evidence.mentioned(file.sha256, frozenset({"linzi"}), None)
+    assert await stores.evidence.mentioned(file.sha256, None, frozenset({"E1", "E2"}))
+    assert not await stores.evidence.mentioned(file.sha256, frozenset({"fangshan"}), None)
