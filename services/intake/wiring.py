@@ -27,8 +27,10 @@ from services.intake.limiting import RateLimit
 from services.intake.metering import IntakeMetrics, metered
 from services.intake.outbox import Outbox
 from services.intake.ports import EvidenceStore, LeaseStore, RegistryStore, SubmissionStore
+from services.intake.republishing import Republishing
 from services.intake.sealing import sealer
 from services.intake.settings import IntakeSettings, contact_key, signing_keys
+from services.intake.stores.accepted import MongoAccepted
 from services.intake.stores.mongo import (
     MongoEvidenceStore,
     MongoLeaseStore,
@@ -48,6 +50,7 @@ from shared.kafka_bus import KafkaPublisher
 from shared.receipts import SigningKeys
 from shared.registry import Registry
 from shared.rulesets import RuleSets
+from shared.settings import Settings
 from shared.telemetry import Metrics, configure_logging, configure_tracing, log
 
 
@@ -145,6 +148,13 @@ def build(settings: IntakeSettings) -> IntakeService:
     found = assemble(settings, adapters)
     found.health.add("store", mongo.check(database))
     return IntakeService(settings, found, adapters, database)
+
+
+def republishing(settings: Settings) -> Republishing:
+    """What puts intake's log on an empty broker again: for `keycounty restore`."""
+    database = mongo.connect(settings, "intake")
+    stores = MongoAccepted(database), MongoSubmissionStore(database), MongoRegistryStore(database)
+    return Republishing(*stores, KafkaPublisher(settings), ZoneInfo(settings.timezone))
 
 
 def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
