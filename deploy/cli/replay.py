@@ -4,7 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -47,7 +47,7 @@ def replay(
     if as_json:
         typer.echo(json.dumps(report.as_json(outputs), default=str, ensure_ascii=False))
     else:
-        _print(report, rules)
+        _print(report.as_json(outputs=False), rules)
     raise typer.Exit(0 if report.same else 1)
 
 
@@ -57,8 +57,7 @@ def _settings(run_file: Path | None) -> ReplaySettings:
     return ReplaySettings(kafka_bootstrap=read_run_file(run_file)["kafka"])
 
 
-def _print(report: object, rules: Path | None) -> None:
-    body = report.as_json(outputs=False)  # type: ignore[attr-defined]
+def _print(body: dict[str, Any], rules: Path | None) -> None:
     table = Table("unit", "state folded again", "live state", "")
     for unit in body["units"]:
         live = unit["live_hash"]
@@ -69,9 +68,9 @@ def _print(report: object, rules: Path | None) -> None:
         Console().print(_draft_table(body["differences"]))
 
 
-def _draft_table(differences: list[dict[str, object]]) -> Table:
+def _draft_table(differences: list[dict[str, Any]]) -> Table:
     table = Table("unit", "colour", "with the draft", "new alerts", "lost alerts")
     for each in differences:
-        new, lost = (str(len(each[name])) for name in ("new_alerts", "lost_alerts"))  # type: ignore[arg-type]
+        new, lost = (str(len(each[name])) for name in ("new_alerts", "lost_alerts"))
         table.add_row(str(each["unit_id"]), str(each["colour"]), str(each["draft_colour"]), new, lost)
     return table

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from services.scoring.kafka_log import read
 from services.scoring.kafka_options import KafkaOptions
@@ -30,9 +31,9 @@ class Report:
         """No unit's live state differs from the state folded again."""
         return all(live is None or live == again for again, live in self.units.values())
 
-    def as_json(self, outputs: bool) -> dict[str, object]:
+    def as_json(self, outputs: bool) -> dict[str, Any]:
         units = [{"unit_id": id, "hash": again, "live_hash": live} for id, (again, live) in sorted(self.units.items())]
-        found: dict[str, object] = {"same": self.same, "units": units, "partitions": self.progress}
+        found: dict[str, Any] = {"same": self.same, "units": units, "partitions": self.progress}
         found["differences"] = [asdict(each) for each in self.differences]
         if outputs:
             found |= {"hazards": self.outputs.hazards, "last": self.outputs.last}

@@ -31,7 +31,7 @@ class Pace:
     linger: float = 0.02
     linger_from: int = 50
     max_records: int = 2000
-    stop: float = 4.0
+    stop: float = 3.0
 
 
 class Scorer:

@@ -24,7 +24,7 @@ DEADLINE_S = 30.0
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.integration)])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     if request.param == "memory":
-        made: World = MemoryWorld()
+        made: World = MemoryWorld(session_s=2.0)
     else:
         bootstrap = request.getfixturevalue("kafka_bootstrap")
         made = await KafkaWorld(bootstrap, f"t{uuid.uuid4().hex[:8]}.").start()

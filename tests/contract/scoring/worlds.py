@@ -13,7 +13,8 @@ from shared.bus import Delivery, Record
 from tests.contract.scoring.toy_fold import ToyFold
 
 End = Callable[[str, BaseException | None], None]
-PACE = Pace(session=10.0)
+SESSION_S = 10.0
+PACE = Pace(session=SESSION_S)
 
 
 class Ended(BaseException):
@@ -111,9 +112,9 @@ class MemoryWorker:
 class MemoryWorld:
     """The broker in memory. `seed` decides every delay."""
 
-    def __init__(self, seed: int = 0, partitions: int = 3) -> None:
+    def __init__(self, seed: int = 0, partitions: int = 3, session_s: float = SESSION_S) -> None:
         self.partitions = partitions
-        self.broker = MemoryBroker(partitions)
+        self.broker = MemoryBroker(partitions, session_s)
         self.workers: list[MemoryWorker] = []
         self.new_fold = ToyFold
         self.over = asyncio.Event()

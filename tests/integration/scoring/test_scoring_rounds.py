@@ -12,7 +12,7 @@ from deploy.local.kafka import LocalKafka
 from tests.faults.scoring.rounds import Result, a_mismatch, a_round
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(240)]
-SHORT = {"seconds": 6.0, "units": 3}
+SHORT = {"seconds": 5.0, "units": 2}
 
 
 @pytest.fixture(scope="module")
