@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.reporting.documents import Document, ReadModels
+from services.reporting.round_findings import findings_in_round
 from services.reporting.rules.alert_response import AlertAnswer
 from services.reporting.rules.evaluation import UnitFacts
 from services.reporting.rules.short_boards import Peer, as_peer
@@ -56,7 +57,7 @@ class Facts:
             history=history,
             everyone=await self._peers(round_id),
             enterprises=enterprises,
-            findings=await self._findings(round_id, unit_id, current=rows[-1]["round_id"] == round_id),
+            findings=await self._findings(round_id, unit_id),
             answers=await self._answers(unit_id, opened),
             guidance_records=await self._guidance(round_id, unit_id),
             enterprise_names={row.enterprise_id: self._enterprise_name(row.enterprise_id) for row in enterprises},
@@ -79,17 +80,8 @@ class Facts:
         found = await self.models.find("risk_history", where, sort=("-order",), limit=1)
         return UnitAssessed.model_validate(found[0]["data"]) if found else None
 
-    async def _findings(self, round_id: str, unit_id: str, *, current: bool) -> list[FindingAssessed]:
-        found = await self.models.find("finding_rounds", {"unit_id": unit_id, "round_id": round_id, "drill": False})
-        if current:
-            # Findings carried over that nothing has happened to since: their last word is from an earlier round.
-            where = {
-                "unit_id": unit_id,
-                "state": {"$in": ["open", "disputed"]},
-                "drill": False,
-                "round_id": {"$lt": round_id},
-            }
-            found += await self.models.find("findings", where)
+    async def _findings(self, round_id: str, unit_id: str) -> list[FindingAssessed]:
+        found = await findings_in_round(self.models, round_id, unit_id)
         return [FindingAssessed.model_validate(self._before_cut(row)["data"]) for row in found]
 
     async def _answers(self, unit_id: str, opened: Document) -> list[AlertAnswer]:

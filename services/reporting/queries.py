@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.reporting.documents import Document, ReadModels, stamp
+from services.reporting.round_findings import findings_in_round
 from services.reporting.rules.rates import Rate, four_rates, summed
 from services.reporting.sequences import merged, missing
 from shared.events.risk import EnterpriseAssessed, FindingAssessed
@@ -25,6 +26,14 @@ class Reads:
         """A line per unit, in the order given; units without a result have no colour."""
         rows = await self.models.get_many("units", ids)
         return [self._unit_line(name, rows.get(name)) for name in ids]
+
+    async def units_in_round(self, round_id: str, ids: Sequence[str]) -> list[Document]:
+        """A line per unit as it stood in a round, with the guidance given."""
+        rows = await self.models.get_many("unit_rounds", [f"{name}:{round_id}" for name in ids])
+        found = [(name, rows.get(f"{name}:{round_id}")) for name in ids]
+        return [
+            self._unit_line(name, row) | {"guidance": row["data"]["guidance"] if row else {}} for name, row in found
+        ]
 
     async def risk(self, unit_id: str, round_id: str | None = None, as_of: datetime | None = None) -> Document | None:
         """The unit's assessment (`data` of `unit.assessed`): now, in a round, or as it was known at a time."""
@@ -85,9 +94,8 @@ class Reads:
         unit = await self.models.get("unit_rounds", f"{unit_id}:{round_id}")
         if opened is None or unit is None:
             return ()
-        where = {"unit_id": unit_id, "round_id": round_id}
-        enterprises = await self.models.find("enterprise_rounds", where)
-        findings = await self.models.find("finding_rounds", {**where, "drill": False})
+        enterprises = await self.models.find("enterprise_rounds", {"unit_id": unit_id, "round_id": round_id})
+        findings = await findings_in_round(self.models, round_id, unit_id)
         return four_rates(
             unit["data"]["counts"],
             opened["data"]["enterprises"],

@@ -15,6 +15,7 @@ from services.reporting.freezing import Freezer
 from services.reporting.generations import Live, Projector, rebuild
 from services.reporting.handlers import on_events
 from services.reporting.pages.routes import page_routes
+from services.reporting.pages.site import Site
 from services.reporting.parts import Parts
 from services.reporting.queries import Reads
 from services.reporting.render.files import Renderings
@@ -71,6 +72,11 @@ class Projection:
         finally:
             await self._publisher.stop()
 
+    @property
+    def lag_seconds(self) -> float:
+        """0 when caught up."""
+        return self.consuming.lag_seconds
+
     async def stop(self) -> None:
         self._stopping.set()
         await self.consuming.stop()
@@ -124,7 +130,8 @@ def build(settings: ReportingSettings) -> ReportingService:
     health.add("store", mongo.check(database))
     health.add("registry", registry_feed.check)
     pages = Pages(PACKAGE, settings, now)
-    routers = [*routes(parts), page_routes(parts, pages, ZoneInfo(settings.timezone))]
+    site = Site(parts, pages, ZoneInfo(settings.timezone), health, projector.lags)
+    routers = [*routes(parts), *page_routes(site)]
     title = "Key County: reporting"
     app = create_app(
         service="reporting",

@@ -1,61 +1,34 @@
-"""The pages' routes: each reads what one page shows, within the caller's scope."""
+"""The routes of the overview and unit pages; each reads what one page shows, within the caller's scope."""
 
-from datetime import datetime
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from services.reporting.api import units_in_scope
-from services.reporting.documents import Document, stamp
-from services.reporting.pages.labels import label
-from services.reporting.parts import Parts
+from services.reporting.documents import Document
+from services.reporting.pages.more_routes import enterprise_routes, evaluation_pages, operations_routes, round_routes
+from services.reporting.pages.site import LISTED, Reader, Site, name_of
 from services.reporting.rules.rates import rate_figures, summed
 from shared.http.auth import Access
-from shared.http.permissions import Action
+from shared.http.permissions import Action, Role
 from shared.http.problems import not_found
-from shared.web.pages import Pages, page_access
 
-Reader = Annotated[Access, Depends(page_access)]
 COLOURS = ("blue", "yellow", "orange", "red")
-LISTED = 200
 
 
-class Site:
-    """Renders reporting's pages with what all of them need."""
-
-    def __init__(self, parts: Parts, pages: Pages, zone: ZoneInfo) -> None:
-        self.parts = parts
-        self.pages = pages
-        self.zone = zone
-
-    def show(self, request: Request, template: str, **context: Any) -> Response:
-        """The page, with the texts of codes, the time of a stamp, and percentages."""
-        return self.pages.render(request, template, label=label, at=self._at, percent=percent, **context)
-
-    def midnight(self) -> str:
-        """The stamp of today's start in the product's time zone."""
-        now = self.parts.freezer.now().astimezone(self.zone)
-        return stamp(now.replace(hour=0, minute=0, second=0, microsecond=0))
-
-    def _at(self, text: str | None) -> str:
-        return datetime.fromisoformat(text).astimezone(self.zone).strftime("%Y-%m-%d %H:%M") if text else "–"
-
-
-def percent(share: float | None) -> str:
-    """A share as a percentage; a hundred is only said of all."""
-    if share is None:
-        return "–"
-    return "100 %" if share == 1 else f"{min(share * 100, 99.9):.1f} %"
-
-
-def page_routes(parts: Parts, pages: Pages, zone: ZoneInfo) -> APIRouter:
+def page_routes(site: Site) -> list[APIRouter]:
     """All pages of the site."""
-    site = Site(parts, pages, zone)
+    return [_main(site), enterprise_routes(site), round_routes(site), evaluation_pages(site), operations_routes(site)]
+
+
+def _main(site: Site) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
     async def overview(request: Request, access: Reader) -> Response:
+        if access.principal.role is Role.ADMIN:
+            return RedirectResponse("/operations", 303)  # administrators run the service and read no risk
         return site.show(request, "overview.html", **await _overview(site, access))
 
     @router.get("/units/{unit_id}")
@@ -113,7 +86,7 @@ async def _unit(site: Site, access: Access, unit_id: str) -> dict[str, Any]:
         "rates": rate_figures(assessed["counts"]) if assessed else {},
         "trend": await reads.trend(unit_id),
         "enterprises": [entry["data"] for entry in enterprises],
-        "names": {entry["enterprise_id"]: _name(access, entry["enterprise_id"]) for entry in enterprises},
+        "names": {entry["enterprise_id"]: name_of(access, entry["enterprise_id"]) for entry in enterprises},
         "findings": sorted((entry["data"] for entry in findings), key=_gravest_first) if may_read else None,
         "focus": _by_focus([entry["data"] for entry in findings]),
         "alerts": await reads.alerts({"unit_id": unit_id}, 10),
@@ -122,6 +95,7 @@ async def _unit(site: Site, access: Access, unit_id: str) -> dict[str, Any]:
             park_id: park for park_id, park in access.registry.all("parks").items() if park.get("unit_id") == unit_id
         },
         "synthetic": bool(unit.get("synthetic")),
+        "evaluations": await site.parts.evaluations.of(assessed["round_id"], unit_id) if assessed else [],
         "may_freeze": access.allows(Action.FREEZE_EVALUATION, unit_id),
     }
 
@@ -137,7 +111,3 @@ def _by_focus(findings: list[Document]) -> dict[str, dict[str, int]]:
 
 def _grades(findings: list[Document]) -> dict[str, int]:
     return {grade: sum(finding["grade"] == grade for finding in findings) for grade in ("major", "ordinary")}
-
-
-def _name(access: Access, enterprise_id: str) -> Any:
-    return (access.registry.enterprise(enterprise_id) or {}).get("name") or enterprise_id

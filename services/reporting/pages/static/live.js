@@ -36,6 +36,13 @@
     waiting = setTimeout(refresh, Math.max(300, 2000 - (Date.now() - lastFetch)));
   }
 
+  if (live.dataset.every) {
+    // Pages without events of their own (operations) are looked at again at intervals.
+    say(true);
+    setInterval(() => { if (!document.hidden) refresh().catch(() => say(false)); }, 1000 * Number(live.dataset.every));
+    return;
+  }
+  if (watched === "-") return;
   const source = new EventSource("/v1/stream");
   source.onopen = () => say(true);
   source.onerror = () => say(false);

@@ -1,0 +1,60 @@
+"""What all of reporting's pages share: rendering, texts of codes, times and percentages."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request, Response
+
+from services.reporting.documents import stamp
+from services.reporting.pages.labels import label
+from services.reporting.parts import Parts
+from shared.health import Health
+from shared.http.auth import Access
+from shared.http.permissions import Action
+from shared.web.pages import Pages, page_access
+
+Reader = Annotated[Access, Depends(page_access)]
+LISTED = 200
+
+
+class Site:
+    """Renders reporting's pages with what all of them need."""
+
+    def __init__(
+        self, parts: Parts, pages: Pages, zone: ZoneInfo, health: Health, lags: Callable[[], dict[str, float]]
+    ) -> None:
+        self.parts = parts
+        self.pages = pages
+        self.zone = zone
+        self.health = health
+        self.lags = lags
+
+    def may_freeze_nation(self, access: Access) -> bool:
+        """Whether the caller may freeze the national evaluation."""
+        return access.allows(Action.FREEZE_EVALUATION) and access.units(Action.FREEZE_EVALUATION) is None
+
+    def show(self, request: Request, template: str, **context: Any) -> Response:
+        """The page, with the texts of codes, the time of a stamp, and percentages."""
+        return self.pages.render(request, template, label=label, at=self._at, percent=percent, **context)
+
+    def midnight(self) -> str:
+        """The stamp of today's start in the product's time zone."""
+        now = self.parts.freezer.now().astimezone(self.zone)
+        return stamp(now.replace(hour=0, minute=0, second=0, microsecond=0))
+
+    def _at(self, text: str | None) -> str:
+        return datetime.fromisoformat(text).astimezone(self.zone).strftime("%Y-%m-%d %H:%M") if text else "–"
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage; a hundred is only said of all."""
+    if share is None:
+        return "–"
+    return "100 %" if share == 1 else f"{min(share * 100, 99.9):.1f} %"
+
+
+def name_of(access: Access, enterprise_id: str) -> Any:
+    """An enterprise's name, its code where the registry has none."""
+    return (access.registry.enterprise(enterprise_id) or {}).get("name") or enterprise_id
