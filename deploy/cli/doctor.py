@@ -20,7 +20,7 @@ from shared.errors import Unavailable
 from shared.settings import Settings
 
 SERVICES = ("intake", "scoring", "notify", "reporting")
-EXPECTED_INDEXES = {"intake": "submissions", "notify": "alerts", "reporting": "units"}
+EXPECTED_INDEXES = {"intake": "submissions", "notify": "alerts", "reporting": "evaluations"}
 LAG_LIMIT_S = 60.0
 CLOCK_LIMIT_S = 5.0
 
