@@ -6,42 +6,11 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from services.notify.rules.alert import Alert
+from services.notify.rules.deliveries import Delivery
 from services.notify.rules.routing import Contact
 from services.notify.rules.silences import Silence
 from shared.events.alerts import Severity
-from shared.events.base import Value
 from shared.events.envelope import Event
-
-
-class Attempt(Value):
-    """One attempt at a delivery and how it ended."""
-
-    at: datetime
-    outcome: Literal["delivered", "again", "failed"]
-    detail: str
-
-
-class Delivery(Value):
-    """One message of one step to one contact: everything tried, newest attempt last (six at most)."""
-
-    id: str
-    alert_id: str
-    unit_id: str
-    enterprise_id: str | None = None
-    step: str
-    tier: str
-    authority_id: str
-    contact_id: str
-    channel: str
-    message_id: str
-    drill: bool = False
-    state: Literal["delivered", "retrying", "failed"]
-    attempts: tuple[Attempt, ...]
-    at: datetime
-
-    @property
-    def contact_key(self) -> str:
-        return f"{self.authority_id}/{self.contact_id}"
 
 
 @dataclass(frozen=True, slots=True)

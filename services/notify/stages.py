@@ -9,22 +9,11 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from services.notify.changing import Changing, patiently
-from services.notify.deliveries import delivery_of, event_of, message_id
-from services.notify.ports import (
-    AlertFilter,
-    AlertStore,
-    Attempt,
-    Channel,
-    Delivery,
-    Ledger,
-    Message,
-    Saving,
-    Sent,
-    SilenceStore,
-)
+from services.notify.ports import AlertFilter, AlertStore, Channel, Ledger, Message, Saving, Sent, SilenceStore
 from services.notify.receivers import Receivers
 from services.notify.rules import steps
 from services.notify.rules.alert import Alert, Change, Step, StepKind, delivery_id
+from services.notify.rules.deliveries import Attempt, Delivery, delivery_of, event_of, message_id
 from services.notify.rules.routing import OPERATORS, Contact, Desk, Route, recipients
 from services.notify.rules.sending import Decision, should_send
 from services.notify.rules.snapshots import enveloped

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.notify.ports import Delivery
 from services.notify.rules.alert import Alert
+from services.notify.rules.deliveries import Delivery
 from shared.events.alerts import AlertSnapshot
 from shared.events.catalogue import PREFIX
 from shared.events.envelope import Event

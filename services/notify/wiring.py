@@ -31,6 +31,7 @@ from services.notify.outbox import Relay
 from services.notify.pages.acknowledging import AckPages
 from services.notify.pages.routes import DutyPages
 from services.notify.ports import AlertStore, Channel, Ledger, SilenceStore
+from services.notify.rebuilding import Rebuilding
 from services.notify.receivers import Receivers
 from services.notify.replicas import Beats, Replicas
 from services.notify.republishing import Republishing
@@ -61,6 +62,7 @@ from shared.web.pages import Pages
 
 PACKAGE = Path(__file__).parent / "pages"
 RETRY_SECONDS = 1.0
+REBUILT = "rebuilt from alerts.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Assembled:
     feed: RegistryFeed
     registry: Registry
     links: AckLinks
+    rebuilding: Rebuilding
     others: tuple[Part, ...]
     health: Health
     metrics: Metrics
@@ -144,11 +147,23 @@ class NotifyService:
                 await MongoAlertStore(self._database).prepare()
                 await MongoLedger(self._database).prepare()
                 await MongoSilences(self._database).prepare()
+                await self._rebuild()
             except Unavailable as away:
                 log("notify").warning("waiting for the store", error=str(away))
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return
+
+    async def _rebuild(self) -> None:
+        """An empty store is filled from the bus, once; a deployment that begins has nothing there."""
+        beats = MongoBeats(self._database)
+        if await beats.done(REBUILT):
+            return
+        logs = (KafkaConsumer(self._settings, [topic], None) for topic in ("alerts.v1", "hazards.v1"))
+        count = await self._found.rebuilding.run(*logs)
+        await beats.note_done(REBUILT, real())
+        if count:
+            log("notify").warning("the store was empty: rebuilt from the bus", alerts=count)
 
 
 def build(settings: NotifySettings) -> NotifyService:
@@ -252,8 +267,9 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
     pages.install(app)
     notices = Notices(adapters.alerts, adapters.silences, now, lambda: stored(()))
     others = (replicas, notices)
+    rebuilding = Rebuilding(adapters.alerts, adapters.ledger, adapters.silences, handlers, directory, now)
     return Assembled(
-        app, handlers, stages, dispatcher, relay, consuming, feed, registry, links, others, health, metrics
+        app, handlers, stages, dispatcher, relay, consuming, feed, registry, links, rebuilding, others, health, metrics
     )
 
 

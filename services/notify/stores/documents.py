@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from services.notify.ports import Delivery
 from services.notify.rules.alert import Alert
+from services.notify.rules.deliveries import Delivery
 from services.notify.rules.silences import Silence
 from shared.events.catalogue import CATALOGUE
 from shared.events.envelope import Event, encode, parse

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from services.notify.ports import AlertFilter, Delivery, Saving, Scope
+from services.notify.ports import AlertFilter, Saving, Scope
 from services.notify.rules.alert import SEVERITIES, Alert
+from services.notify.rules.deliveries import Delivery
 from services.notify.rules.silences import Silence
 from services.notify.stores import documents
 from services.notify.stores.documents import OUTBOX, Document

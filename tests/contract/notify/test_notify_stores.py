@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.notify.ports import AlertFilter, Attempt, Delivery, Saving, Scope
+from services.notify.ports import AlertFilter, Saving, Scope
 from services.notify.rules.alert import Alert, StepKind, with_step
+from services.notify.rules.deliveries import Attempt, Delivery
 from services.notify.rules.silences import Silence
 from services.notify.rules.snapshots import enveloped, opened_event, updated_event
 from services.notify.stores.mongo import MongoAlertStore, MongoLedger, MongoSilences

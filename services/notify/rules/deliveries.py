@@ -1,13 +1,45 @@
 """Deliveries as attempts add up, and the events that tell of them. Used by the stages."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel
 
-from services.notify.ports import Attempt, Delivery
 from services.notify.rules.alert import Alert, Step, delivery_id
 from services.notify.rules.routing import OPERATORS, Contact, Desk
 from shared.events.alerts import AlertDelivered, AlertDeliveryFailed
+from shared.events.base import Value
+
+
+class Attempt(Value):
+    """One attempt at a delivery and how it ended."""
+
+    at: datetime
+    outcome: Literal["delivered", "again", "failed"]
+    detail: str
+
+
+class Delivery(Value):
+    """One message of one step to one contact: everything tried, newest attempt last (six at most)."""
+
+    id: str
+    alert_id: str
+    unit_id: str
+    enterprise_id: str | None = None
+    step: str
+    tier: str
+    authority_id: str
+    contact_id: str
+    channel: str
+    message_id: str
+    drill: bool = False
+    state: Literal["delivered", "retrying", "failed"]
+    attempts: tuple[Attempt, ...]
+    at: datetime
+
+    @property
+    def contact_key(self) -> str:
+        return f"{self.authority_id}/{self.contact_id}"
 
 
 def delivery_of(
