@@ -70,7 +70,7 @@ class Partition:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Hundreds of thousands of objects are made and none is garbage: looking for some would take longer than loading."""
+    """Many objects are made and none is garbage: looking for some would take longer than loading."""
     was_on = gc.isenabled()
     gc.disable()
     try:

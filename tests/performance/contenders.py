@@ -120,7 +120,13 @@ def stock_faust(options: BenchOptions, meter: Meter) -> None:
     home = Path(mkdtemp()) / "faust"
     home.mkdir()
     bootstrap = str(options.connection["bootstrap_servers"])
-    app = faust.App(options.group_id, broker=f"kafka://{bootstrap}", datadir=str(home), web_enabled=False)
+    app = faust.App(
+        options.group_id,
+        broker=f"kafka://{bootstrap}",
+        datadir=str(home),
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
     app.conf.topic_disable_leader = True
     source = app.topic(SOURCE, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     out = app.topic(options.prefix + OUT, key_type=bytes, value_type=bytes, value_serializer="raw")
