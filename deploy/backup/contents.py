@@ -40,14 +40,18 @@ PARTS = (
     Part("notify", "silences"),
     Part("notify", "deliveries"),
     Part("notify", "history", fixed=True, changing=frozenset({"place"})),
+    Part("notify", "done"),
     Part("reporting", "evaluations", fixed=True),
     Part("intake", "submissions", (("subject", 1), ("seq", 1)), fixed=True, changing=frozenset({"pending"})),
     Part("intake", "registry_changes", fixed=True),
     Part("intake", "evidence.files", fixed=True),
     Part("intake", "evidence.chunks", (("files_id", 1), ("n", 1))),
+    Part("intake", "evidence_mentions"),
     Part("intake", "cursors"),
     Part("intake", "days"),
 )
+# Who holds what at the moment, and what restoring itself notes: nothing to keep. Reporting derives the rest of its store.
+PASSING = {"intake": {"leases", "replicas", "restores"}, "notify": {"replicas"}}
 SUBMISSIONS = next(part for part in PARTS if part.collection == "submissions")
 FILES = next(part for part in PARTS if part.collection == "evidence.files")
 CHUNKS = next(part for part in PARTS if part.collection == "evidence.chunks")

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
+from deploy.backup.contents import PARTS, PASSING
 from tests.system import KEYCOUNTY, County, Inbox, System, eventually, free_base, results
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -222,6 +224,15 @@ def test_work_goes_on_with_the_next_number(tried: Tried) -> None:
     answer = tried.after.system.submit("/v1/inspections", enterprise, body)
     assert answer.status == 201, answer.body
     assert answer.json["seq"] == len(tried.before.chains[enterprise]["items"]) + 1
+
+
+def test_no_collection_of_intake_and_notify_is_left_out(tried: Tried) -> None:
+    client: MongoClient[Any] = MongoClient(tried.after.system.run["mongo"])
+    for service, passing in PASSING.items():
+        there = set(client[f"keycounty_{service}"].list_collection_names())
+        kept = {part.collection for part in PARTS if part.service == service}
+        assert there - kept - passing == set(), service
+    client.close()
 
 
 def test_an_altered_backup_is_refused_with_every_fault_named(tried: Tried, tmp_path: Path) -> None:
