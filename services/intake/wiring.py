@@ -5,6 +5,7 @@ process.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -26,6 +27,7 @@ from services.intake.leases import Leases
 from services.intake.limiting import RateLimit
 from services.intake.metering import IntakeMetrics, metered
 from services.intake.outbox import Outbox
+from services.intake.pages.routes import Site
 from services.intake.ports import EvidenceStore, LeaseStore, RegistryStore, SubmissionStore
 from services.intake.republishing import Republishing
 from services.intake.sealing import sealer
@@ -52,6 +54,9 @@ from shared.registry import Registry
 from shared.rulesets import RuleSets
 from shared.settings import Settings
 from shared.telemetry import Metrics, configure_logging, configure_tracing, log
+from shared.web.pages import Pages
+
+PACKAGE = Path(__file__).parent / "pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +188,7 @@ def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
     )
     auth = Authenticator(registry, settings.admin_key_sha256, adapters.session_secret, adapters.now)
     health.add("registry", book.check)
+    pages = Pages(PACKAGE, settings, adapters.now)
     app = create_app(
         service="intake",
         title="Key County intake",
@@ -198,8 +204,10 @@ def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
             registry_routes.router(book, adapters.now, sealer(adapters.contact_key)),
             key_routes.router(book, adapters.now, adapters.random_bytes),
             receipt_routes.router(submissions, adapters.keys),
+            Site(intake, pages).router(),
         ],
         large=("/v1/inspections/batch", "/v1/hazard-units/batch", "/v1/rectifications/batch", "/v1/evidence"),
     )
+    pages.install(app)
     app.state.rate_limit = RateLimit(settings.requests_per_minute)
     return Assembled(app, intake, book, leases, outbox, announcer, counter, health, metrics)
