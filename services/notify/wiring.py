@@ -261,7 +261,7 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
             silence_routes.router(silence_routes.Silences(adapters.silences, now, relay.wake)),
             contact_routes.router(contact_routes.Contacts(registry, directory, adapters.channels, now, uuid.uuid4)),
             acknowledging.router(),
-            DutyPages(alerts, pages, now).router(),
+            DutyPages(alerts, directory, pages, now).router(),
         ],
     )
     pages.install(app)

@@ -14,6 +14,7 @@ from services.notify.ports import AlertFilter
 from services.notify.rules.alert import SEVERITIES, Alert, StepKind
 from services.notify.rules.routing import OPERATORS
 from services.notify.rules.wording import EVENT_NAMES, SEVERITY_NAMES, STATE_NAMES, TIER_NAMES
+from services.notify.stages import Directory
 from shared.http.auth import Access
 from shared.http.permissions import Action
 from shared.web.pages import Pages, page_access
@@ -26,8 +27,9 @@ STANDING = frozenset({"open", "escalated", "acknowledged"})
 class DutyPages:
     """Renders for whoever is signed in; what they may not see is not there."""
 
-    def __init__(self, alerts: Alerts, pages: Pages, now: Callable[[], datetime]) -> None:
+    def __init__(self, alerts: Alerts, directory: Directory, pages: Pages, now: Callable[[], datetime]) -> None:
         self._alerts = alerts
+        self._directory = directory
         self._pages = pages
         self._now = now
 
@@ -84,6 +86,7 @@ class DutyPages:
             request,
             "alert.html",
             alert=alert,
+            unit_name=self._directory.unit_name(alert.unit_id),
             history=[entry | {"at": datetime.fromisoformat(entry["at"])} for entry in whole["history"]],
             facts=facts_shown(alert.facts),
             left=time_left(alert, self._now()),
