@@ -65,10 +65,10 @@ class KafkaTransactions:
         now = self._options.now_ms()
         batches = [self._producer.create_batch()]
         for record in records:
-            written = {"timestamp": now, "key": record.key, "value": record.value, "headers": list(record.headers)}
-            if batches[-1].append(**written) is None:
+            key, value, headers = record.key, record.value, list(record.headers)
+            if batches[-1].append(timestamp=now, key=key, value=value, headers=headers) is None:
                 batches.append(self._producer.create_batch())
-                if batches[-1].append(**written) is None:
+                if batches[-1].append(timestamp=now, key=key, value=value, headers=headers) is None:
                     raise ValueError(f"a record of {record.topic} does not fit into any batch")
         for batch in batches:
             batch.close()

@@ -130,21 +130,24 @@ async def _write_rows(options: KafkaOptions) -> None:
 
 
 async def _reading(options: KafkaOptions) -> float:
-    began, count = time.perf_counter(), 0
+    """CPU seconds of reading the changelog and nothing else."""
+    began, count = time.process_time(), 0
     async with aclosing(read(options, options.changelog, [0])) as chunks:
         async for _, records in chunks:
             count += len(records)
     assert count >= ROWS * 0.9, count
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 async def _restoring(options: KafkaOptions) -> float:
-    began = time.perf_counter()
-    broker = KafkaBroker(options)
+    """CPU seconds from the first row read to a fold that is ready."""
+    began, broker = time.process_time(), KafkaBroker(options)
     partition = Partition(0, PartitionFold(load(), 0), broker.transactions(0))
     async with aclosing(broker.changelog.rows([0])) as chunks:
         async for chunk in chunks:
             for _, key, value in chunk:
                 partition.take(key, value)
     partition.restore()
-    return time.perf_counter() - began
+    took = time.process_time() - began
+    await partition.transactions.close()
+    return took
