@@ -139,7 +139,9 @@ def free_port() -> int:
 
 def free_base() -> int:
     """A base below which `keycounty up --port-base` finds its ports free."""
-    for base in range(21_000 + (os.getpid() % 300) * 100, 60_000, 100):
+    # Below the ports that the kernel hands out to clients: one of those may be taken between this look and the start.
+    for number in range(200):
+        base = 10_000 + (os.getpid() + number) % 200 * 100
         with contextlib.suppress(OSError):
             for offset in range(1, 94):
                 with socket.socket() as probe:
