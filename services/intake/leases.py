@@ -56,7 +56,7 @@ class Leases:
     async def step(self) -> None:
         """One round of it."""
         asked = self._monotonic()
-        self.replicas = max(1, await self._store.alive(self._owner, TTL_S * 2))
+        self.replicas = max(1, await self._store.alive(self._owner, TTL_S))
         kept = await self._store.renew(self._owner, list(self._until), TTL_S) if self._until else frozenset()
         self._until = dict.fromkeys(kept, asked + TTL_S - MARGIN_S)
         share = math.ceil(len(NAMES) / self.replicas)
