@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from shared.errors import Rejected, Unavailable
 from shared.kafka_bus import KafkaConsumer, KafkaPublisher
 from shared.settings import Settings
 from shared.topics import DEAD_LETTERS
+
+if TYPE_CHECKING:
+    from deploy.cli.rehearsal import Effect
 
 app = typer.Typer(help="Records that no service could take, with their original bytes.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
@@ -37,6 +40,11 @@ class DeadLetter:
     def topic(self) -> str:
         """The topic it came from, without prefix."""
         return self.source.rsplit(":", 2)[0]
+
+    @property
+    def partition(self) -> int:
+        """The partition it came from, to which its key takes it again."""
+        return int(self.source.rsplit(":", 2)[1])
 
     def original(self) -> Record:
         """The record as it was: key, value and headers without ours."""
@@ -85,27 +93,61 @@ def show(id: str, run_file: RunFileOption = None) -> None:
 def redrive(
     ids: list[str],
     run_file: RunFileOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Records a second.")] = 10.0,
+    as_json: AsJson = False,
 ) -> None:
-    """Send dead letters again to the topic they came from, byte for byte. Consumers skip what they already have."""
+    """Send dead letters again to the topic they came from, byte for byte. Consumers skip what they already have.
+
+    The dry run folds the log and the letters after it, and says which colours and alerts would change.
+    """
     settings = settings_of(run_file)
     letters = _named(ids, read(settings))
     if dry_run:
-        for letter in letters:
-            typer.echo(f"{letter.id}: {verdict(letter)}")
+        _say(rehearsed(settings, letters), as_json)
         return
     asyncio.run(_send(settings, letters, rate))
     typer.echo(f"sent again: {len(letters)}")
 
 
-def verdict(letter: DeadLetter) -> str:
-    """Whether the record would be taken for an event today, and for which."""
+def rehearsed(settings: Settings, letters: Sequence[DeadLetter]) -> "dict[str, Effect]":
+    """What each letter would do, in their order, by its id. Exits with 1 when broker or rule sets are not at hand."""
+    from deploy.cli.rehearsal import LOG, Effect, rehearsals
+    from services.scoring.rules.fold import RuleSetMismatch
+    from shared.rulesets import load
+
+    partitions = {letter.partition for letter in letters if letter.topic == LOG}
+    try:
+        folds = asyncio.run(rehearsals(settings, load(settings.rulesets_dir), partitions)) if partitions else {}
+    except (Unavailable, RuleSetMismatch) as wrong:
+        typer.secho(f"keycounty: {wrong}", fg="red", err=True)
+        raise typer.Exit(1) from wrong
+    return {
+        letter.id: folds[letter.partition].append(letter.original())
+        if letter.topic == LOG
+        else Effect(*verdict(letter))
+        for letter in letters
+    }
+
+
+def _say(found: "dict[str, Effect]", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([{"id": id, **effect.as_json()} for id, effect in found.items()], ensure_ascii=False))
+        return
+    for id, effect in found.items():
+        first, *more = effect.lines()
+        typer.echo("\n".join([f"{id}: {first}", *(f"  {line}" for line in more)]))
+
+
+def verdict(letter: DeadLetter) -> tuple[str | None, str | None]:
+    """The event that the record would be taken for today, or why it would be put away again. Only the log decides on
+    risk; a letter of another topic goes to whoever reads that.
+    """
     try:
         event = letter.delivery.event()
     except Rejected as still:
-        return f"would be put away again ({still.reason}: {still.detail})"
-    return f"would be read as {event.type} about {event.subject} of {event.key}"
+        return None, f"{still.reason}: {still.detail}"
+    return f"{event.type} about {event.subject} of {event.key}", None
 
 
 def read(settings: Settings) -> list[DeadLetter]:
