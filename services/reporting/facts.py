@@ -118,9 +118,9 @@ class Facts:
     def _is_before_cut(self, position: Mapping[str, int]) -> bool:
         return position["offset"] < self.cut.get(str(position["partition"]), 0)
 
-    def _enterprise_name(self, enterprise_id: str) -> str:
+    def _enterprise_name(self, enterprise_id: str) -> dict[str, str]:
         name = (self.registry.enterprise(enterprise_id) or {}).get("name") or enterprise_id
-        return name if isinstance(name, str) else str(name.get("zh") or name.get("en") or enterprise_id)
+        return {"zh": name, "en": name} if isinstance(name, str) else dict(name)
 
 
 def _answer(row: Document, acknowledged_at: str | None) -> AlertAnswer:

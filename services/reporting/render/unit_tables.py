@@ -108,7 +108,7 @@ def _behind(content: Content, texts: Texts) -> Table:
         (
             texts.code(rate["id"]),
             row["enterprise_id"],
-            names.get(row["enterprise_id"], ""),
+            texts.name(names.get(row["enterprise_id"])),
             _short(row["lacking"], texts),
         )
         for rate in content["rates"]
@@ -173,7 +173,7 @@ def _honesty(content: Content, texts: Texts) -> Table:
     rows: list[tuple[Cell, ...]] = [(texts.text(name), row["share"], row["part"], row["whole"]) for name, row in named]
     names = content["enterprise_names"]
     for row in agreed["least_honest"]:
-        known, figure = names.get(row["enterprise_id"], ""), row["honesty"]
+        known, figure = texts.name(names.get(row["enterprise_id"])), row["honesty"]
         rows.append((f"{row['enterprise_id']} {known}", figure["share"], figure["part"], figure["whole"]))
     columns: list[tuple[str, Kind]] = [
         ("Of the major findings others reported", "text"),

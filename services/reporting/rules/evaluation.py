@@ -37,7 +37,7 @@ class UnitFacts:
     findings: Sequence[FindingAssessed]
     answers: Sequence[AlertAnswer]
     guidance_records: Sequence[Mapping[str, Any]] = ()
-    enterprise_names: Mapping[str, str] = field(default_factory=dict)
+    enterprise_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     decided_by: str | None = None
     decided_reason: str | None = None
     synthetic: bool = False
@@ -104,7 +104,7 @@ class UnitEvaluation(Value):
     guidance_class: SuggestedClass
     counts: dict[str, int]
     enterprises: int
-    enterprise_names: dict[str, str]
+    enterprise_names: dict[str, dict[str, str]]
     rule_sets: tuple[RuleSetRef, ...]
 
 
@@ -145,7 +145,7 @@ def evaluate_unit(
         guidance_class=_guidance_class(facts),
         counts=unit.counts,
         enterprises=len(facts.round.enterprises),
-        enterprise_names=dict(sorted(facts.enterprise_names.items())),
+        enterprise_names={key: dict(name) for key, name in sorted(facts.enterprise_names.items())},
         rule_sets=unit.rule_sets,
     )
 

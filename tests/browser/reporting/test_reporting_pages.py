@@ -1,0 +1,106 @@
+"""Reporting's pages in Chromium, in both languages: accessible, quiet in the console, live, and asking no other
+host.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.system import ROUND, County, System, eventually, results, running
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
+    with running(tmp_path_factory.mktemp("pages") / "data") as system:
+        found = County(system).register(enterprises=3)
+        for enterprise in found.enterprises:
+            system.submit("/v1/inspections", enterprise, found.inspection(enterprise, results=results("5")))
+        eventually(lambda: _missing(system) == 0, 60, "nothing missing")
+        yield found
+
+
+def _missing(system: System) -> int:
+    answer = system.call("GET", "reporting", "/v1/completeness", "admin")
+    found = answer.json if answer.status == 200 else {"missing": -1, "projected": 0}
+    return int(found["missing"]) if found["projected"] else -1
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def signed_in(
+    browser: Browser, system: System, key: str, language: str, **viewport: int
+) -> tuple[Page, list[str], set[str]]:
+    """A page signed in, what its console says, and the hosts it asks."""
+    context = browser.new_context(viewport=viewport or DESK, locale=language)  # type: ignore[arg-type]
+    page, said, hosts = context.new_page(), [], set()
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    address = system.run["services"]["reporting"]
+    page.goto(f"{address}/login?lang={language}")
+    page.fill("input[name=key]", system.run["admin_key"] if key == "admin" else system.keys[key])
+    page.click("main button")
+    page.wait_for_load_state()
+    return page, said, hosts
+
+
+def paths(county: County, key: str) -> list[str]:
+    if key == "admin":
+        return ["/operations"]
+    frozen = county.system.ok(
+        "POST", "reporting", "/v1/evaluations", "national", {"round_id": ROUND, "unit_id": county.unit}
+    )
+    return [
+        "/",
+        f"/units/{county.unit}",
+        f"/enterprises/{county.enterprises[0]}",
+        f"/rounds/{ROUND}?unit={county.unit}",
+        f"/evaluations/{frozen['evaluation_id']}",
+    ]
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@pytest.mark.parametrize("key", ["national", "admin"])
+def test_every_page_is_accessible_quiet_and_alone(county: County, browser: Browser, key: str, language: str) -> None:
+    page, said, hosts = signed_in(browser, county.system, key, language)
+    address = county.system.run["services"]["reporting"]
+    for path in paths(county, key):
+        page.goto(f"{address}{path}")
+        assert page.locator("html").get_attribute("lang") == language
+        found: Any = Axe().run(page)
+        assert found.response["violations"] == [], f"{path}: {found.generate_report()}"
+        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not wide, f"{path} is wider than a phone"
+        page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    assert said == []
+    assert hosts == {urlsplit(address).netloc}
+
+
+def test_a_page_follows_the_events(county: County, browser: Browser) -> None:
+    page, _, _ = signed_in(browser, county.system, "national", "en")
+    page.goto(f"{county.system.run['services']['reporting']}/units/{county.unit}")
+    page.wait_for_selector("#connection:has-text('Live')")
+    before = page.locator("#live").inner_text()
+    enterprise = county.enterprises[0]
+    body = county.inspection(enterprise, results=results("5", "6"), supersedes_reason="synthetic: one more was found")
+    assert county.system.submit("/v1/inspections", enterprise, body).status == 201
+    eventually(lambda: page.locator("#live").inner_text() != before, 30, "the page to change")
