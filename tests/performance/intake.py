@@ -204,7 +204,7 @@ def measure(folder: Path, kafka: str, mongo: str) -> dict[str, float]:
     found: dict[str, float] = {}
     with (
         child(intake, folder, f"http://127.0.0.1:{INTAKE_PORT}/health/ready", **env) as pid,
-        child(baseline, folder, f"http://127.0.0.1:{BASELINE_PORT}/docs") as base_pid,
+        child(baseline, folder, f"http://127.0.0.1:{BASELINE_PORT}/openapi.json") as base_pid,
     ):
         keys = register()
         base = Posts(BASELINE_PORT, "/submissions", None)

@@ -94,20 +94,26 @@ def _add_post(found: APIRouter, intake: Intake, kind: str, resource: Resource) -
         methods=["POST"],
         status_code=201,
         name=f"post_{kind}",
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": resource.model.model_json_schema(
-                            ref_template="#/components/schemas/" + kind + "_{model}"
-                        )
-                    }
-                },
-            }
-        },
+        openapi_extra=body_of(resource.model),
         response_model=None,
     )
+
+
+def body_of(model: type[bodies.Body]) -> dict[str, Any]:
+    """What OpenAPI says of a body that the route reads itself, for the exact bytes are signed."""
+    whole = model.model_json_schema()
+    schema = _inlined(whole, whole.get("$defs", {}))
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {name: _inlined(value, definitions) for name, value in schema.items() if name != "$defs"}
 
 
 async def _take(
@@ -139,7 +145,7 @@ def _json(document: Mapping[str, Any], status: int) -> Response:
 
 
 def _add_assess(found: APIRouter, intake: Intake) -> None:
-    @found.post("/v1/hazard-units/assess", response_model=None)
+    @found.post("/v1/hazard-units/assess", response_model=None, openapi_extra=body_of(bodies.Assessment))
     async def assess_hazard_unit(request: Request, _: Caller, language: Spoken) -> dict[str, Any]:
         """S, R and level of a hazard unit by GB 18218-2018; nothing is stored."""
         try:

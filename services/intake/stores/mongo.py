@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
+from pymongo.errors import OperationFailure
+
 from services.intake.ports import Added, EvidenceFile, Tally, Waiting, Wanted
 from services.intake.records import Head, Lease, Submission
 from services.intake.rules.announcing import Change
 from services.intake.stores.documents import HEAD_FIELDS, of_change, of_submission, to_change, to_submission
+from shared.errors import Unavailable
 from shared.mongo import BulkWriteError, Database, DuplicateKeyError, UpdateOne
 
-DUPLICATE = 11000
+DUPLICATE, OUT_OF_DISK_SPACE = 11000, 14031
 INDEXES: Mapping[str, Sequence[tuple[list[tuple[str, int]], dict[str, Any]]]] = {
     "submissions": (
         ([("subject", 1), ("seq", 1)], {"unique": True, "name": "sequence"}),
@@ -44,6 +47,8 @@ class MongoSubmissionStore:
             await self._found.insert_many([of_submission(each) for each in submissions], ordered=True)
         except BulkWriteError as stopped:
             return _stopped(stopped)
+        except OperationFailure as wrong:
+            raise _full_or(wrong) from wrong
         return Added(len(submissions))
 
     async def get(self, id: uuid.UUID) -> Submission | None:
@@ -130,11 +135,18 @@ class MongoSubmissionStore:
 def _stopped(error: BulkWriteError) -> Added:
     wrong = error.details["writeErrors"][0]
     if wrong["code"] != DUPLICATE:
-        raise error
+        raise _full_or(error)
     clash: Literal["id", "seq"] = (
         "seq" if "sequence" in str(wrong.get("errmsg", "")) or "seq" in (wrong.get("keyPattern") or {}) else "id"
     )
     return Added(wrong["index"], clash)
+
+
+def _full_or(wrong: Exception) -> Exception:
+    """A full disk passes when somebody makes room; any other refusal of the store is a bug."""
+    text = str(wrong).lower()
+    full = getattr(wrong, "code", None) == OUT_OF_DISK_SPACE or "no space left" in text or "disk full" in text
+    return Unavailable("disk", "the store's disk is full", 30.0) if full else wrong
 
 
 def _query(wanted: Wanted) -> dict[str, Any]:
