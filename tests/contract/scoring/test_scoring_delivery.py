@@ -2,6 +2,7 @@
 assertions."""
 
 import asyncio
+import gc
 import uuid
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ from shared.bus import Delivery, Record, record_of
 from shared.events.envelope import headers
 from tests.contract.scoring.exactness import HAZARDS, RISK, differences
 from tests.contract.scoring.kafka_world import KafkaWorld
+from tests.contract.scoring.simulated_time import forgive_the_dead
 from tests.contract.scoring.toy_fold import park_assessed
 from tests.contract.scoring.worlds import MemoryWorld, World
 
@@ -28,8 +30,10 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     else:
         bootstrap = request.getfixturevalue("kafka_bootstrap")
         made = await KafkaWorld(bootstrap, f"t{uuid.uuid4().hex[:8]}.").start()
+    forgive_the_dead(asyncio.get_running_loop())
     yield made
     await made.close()
+    gc.collect()  # what killed workers leave behind goes now, not in the middle of another test
 
 
 def placed(record: Record) -> Record:
