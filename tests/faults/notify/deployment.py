@@ -109,7 +109,7 @@ class Deployment:
         self.receiver = Receiver()
         self.units = [f"unit-{number}" for number in range(units)]
         self.replicas: dict[str, Replica] = {}
-        self._kafka = kafka
+        self.kafka = kafka
         self._folder = folder
         self._prefix = f"f{uuid.uuid4().hex[:8]}."
         (folder / "contact.key").write_bytes(base64.b64encode(CONTACT_KEY))
@@ -130,12 +130,12 @@ class Deployment:
         self._environment = {f"KEYCOUNTY_{name}": value for name, value in values.items()}
 
     async def start(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
         await admin.start()
         await admin.create_topics([NewTopic(self._prefix + name, PARTITIONS, 1) for name in TOPICS])
         await admin.close()
         await self.receiver.start()
-        self._producer = AIOKafkaProducer(bootstrap_servers=self._kafka, acks="all")
+        self._producer = AIOKafkaProducer(bootstrap_servers=self.kafka, acks="all")
         await self._producer.start()
         await self._register()
 
@@ -151,6 +151,10 @@ class Deployment:
         await found.start()
         await found.ready()
         return found
+
+    def topic(self, name: str) -> str:
+        """Its full name."""
+        return self._prefix + name
 
     async def hazards(self, count: int) -> list[str]:
         """That many hazards spread over the units; their alerts' ids."""

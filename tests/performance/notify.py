@@ -1,0 +1,271 @@
+"""`make bench-notify`: from a hazard on the topic to bytes at a receiver, against a bare consumer that posts each
+message; a table, then one line of JSON. The broker is real; the store is SecantusDB, and figures say no more than that.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaConsumer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.kafka import LocalKafka
+from deploy.local.store import LocalStore
+from services.notify.stores.mongo import MongoAlertStore
+from shared import mongo
+from shared.settings import Settings
+from tests.contract.notify.world import Stores, World
+from tests.contract.notify.world import settings as world_settings
+from tests.faults.notify.deployment import Deployment
+
+UNITS = 8
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure and what it is held against; `most` False: at least."""
+
+    name: str
+    value: float
+    bar: float
+    most: bool = True
+
+    @property
+    def met(self) -> bool:
+        return self.value <= self.bar if self.most else self.value >= self.bar
+
+
+@dataclass
+class Counting:
+    """A store in front of another that notes the names of the calls made."""
+
+    inner: Any
+    calls: list[str]
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.inner, name)
+        if not asyncio.iscoroutinefunction(found):
+            return found
+
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append(name)
+            return await found(*args, **kwargs)
+
+        return counted
+
+
+@dataclass
+class Bench:
+    """One run; `deployments` have topics and databases of their own on one broker and store."""
+
+    kafka: str
+    mongo: str
+    folder: Path
+    bars: list[Bar] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+
+    async def deployment(self, name: str, **settings: str) -> Deployment:
+        folder = self.folder / name
+        folder.mkdir()
+        found = Deployment(self.kafka, self.mongo, folder, UNITS, **settings)
+        await found.start()
+        return found
+
+    async def calls(self) -> None:
+        """Store calls of one alert from its arrival to its first message."""
+        made: list[str] = []
+        plain = Stores()
+        stores = Stores(Counting(plain.alerts, made), Counting(plain.ledger, made), Counting(plain.silences, made))
+        async with World(world_settings(self.folder), stores=stores) as world:
+            await world.register()
+            await asyncio.sleep(1)
+            at = len(made)
+            world.receiver.gate = asyncio.Event()
+            await world.publish(world.hazard())
+            await world.until(lambda: world.receiver.tried, "the first message")
+            # Polls of the dispatcher, the outbox and the notices go on without any alert.
+            until_sent = [name for name in made[at:] if name not in ("due", "unpublished", "published", "append")]
+            world.receiver.gate.set()
+        self.bars.append(Bar("store calls up to the first message", len(until_sent), 5))
+
+    async def capacity(self, name: str, replicas: int, count: int, slow_s: float) -> float:
+        """Messages a second over a burst."""
+        deployment = await self.deployment(name)
+        deployment.receiver.slow_s = slow_s
+        try:
+            for number in range(replicas):
+                await deployment.replica(f"notify-{number}")
+            began = time.monotonic()
+            await deployment.all_told(await deployment.hazards(count), 900)
+            found = count / (time.monotonic() - began)
+            self.figures[f"{name}_memory_mb"] = max(one.memory_mb() for one in deployment.replicas.values())
+            return found
+        finally:
+            await deployment.stop()
+
+    async def latencies(self, name: str, rate: float, seconds: float, *, bare: bool) -> list[float]:
+        """Seconds from the send of a hazard to its bytes at the receiver, at a steady rate."""
+        deployment = await self.deployment(name)
+        poster = asyncio.create_task(post_each(deployment)) if bare else None
+        try:
+            if not bare:
+                await deployment.replica("notify-0")
+            await deployment.all_told(await deployment.hazards(20), 60)
+            sent: dict[str, float] = {}
+            arrived: dict[str, float] = {}
+            watcher = asyncio.create_task(watch(deployment, arrived))
+            for _ in range(int(rate * seconds)):
+                began = time.monotonic()
+                (id,) = await deployment.hazards(1)
+                sent[id] = began
+                await asyncio.sleep(max(0.0, 1 / rate - (time.monotonic() - began)))
+            await deployment.all_told(list(sent), 60)
+            await asyncio.sleep(0.05)
+            watcher.cancel()
+            return [arrived[id] - began for id, began in sent.items()]
+        finally:
+            if poster is not None:
+                poster.cancel()
+            await deployment.stop()
+
+    async def due(self, few: int, many: int) -> None:
+        """Cost of looking for due steps over so many closed alerts."""
+        config = Settings(
+            kafka_bootstrap=self.kafka, mongo_uri=self.mongo, mongo_database_prefix=f"d{uuid.uuid4().hex[:6]}_"
+        )
+        database = mongo.connect(config, "notify")
+        store = MongoAlertStore(database)
+        await store.prepare()
+        collection, now, stored = database.collection("alerts"), datetime.now(UTC), 0
+        costs = {}
+        for wanted in (few, many):
+            while stored < wanted:
+                size = min(1000, wanted - stored)
+                rows = [closed(stored + place, now) for place in range(size)]
+                await collection.insert_many(rows, ordered=False)
+                stored += size
+            times = []
+            for _ in range(200):
+                began = time.perf_counter()
+                await store.due(now, 100)
+                times.append(time.perf_counter() - began)
+            costs[wanted] = statistics.median(times)
+        self.figures |= {f"due_ms_{wanted}_closed": 1000 * cost for wanted, cost in costs.items()}
+        self.bars.append(Bar(f"due steps, {many:,} against {few:,} closed", costs[many] / costs[few], 1.3))
+        await database.drop()
+        database.close()
+
+
+def closed(number: int, now: datetime) -> dict[str, Any]:
+    return {
+        "_id": str(uuid.UUID(int=number)),
+        "unit_id": f"unit-{number % 3000}",
+        "state": "closed",
+        "opened_at": now - timedelta(seconds=number),
+        "facts": {"finding_id": str(number), "text": "x" * 200},
+        "outbox": [],
+    }
+
+
+async def post_each(deployment: Deployment) -> None:
+    """The bare consumer: posts each message's bytes and commits."""
+    topic = deployment.topic("hazards.v1")
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=deployment.kafka,
+        group_id=f"bare-{uuid.uuid4()}",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        async with httpx.AsyncClient() as http:
+            async for record in consumer:
+                subject = dict(record.headers)["ce_subject"].decode()
+                body = {"data": {"id": subject}}
+                url = f"{deployment.receiver.url}/{record.key.decode()}"
+                await http.post(url, json=body, headers={"webhook-id": subject})
+                await consumer.commit()
+    finally:
+        await consumer.stop()
+
+
+async def watch(deployment: Deployment, arrived: dict[str, float]) -> None:
+    seen = 0
+    while True:
+        taken = deployment.receiver.taken
+        for alert, _, _ in taken[seen:]:
+            arrived.setdefault(alert, time.monotonic())
+        seen = len(taken)
+        await asyncio.sleep(0.001)
+
+
+def p99(values: Sequence[float]) -> float:
+    return statistics.quantiles(values, n=100)[98]
+
+
+async def measure(bench: Bench, burst: int, many: int, seconds: float) -> None:
+    """Every figure, from the quickest to the longest."""
+    await bench.calls()
+    one = await bench.capacity("capacity", 1, burst, 0.0)
+    bench.figures["messages_a_second"] = one
+    rate = min(one / 2, 100.0)
+    bare = await bench.latencies("bare", rate, seconds, bare=True)
+    ours = await bench.latencies("ours", rate, seconds, bare=False)
+    bench.figures |= {
+        "rate": rate,
+        "bare_p50_ms": 1000 * statistics.median(bare),
+        "bare_p99_ms": 1000 * p99(bare),
+        "p50_ms": 1000 * statistics.median(ours),
+        "p99_ms": 1000 * p99(ours),
+    }
+    bench.bars.append(Bar("p99 against a bare consumer", p99(ours) / p99(bare), 3.0))
+    single = await bench.capacity("slow_one", 1, 600, 0.2)
+    double = await bench.capacity("slow_two", 2, 600, 0.2)
+    bench.figures |= {"slow_receiver_one_per_s": single, "slow_receiver_two_per_s": double}
+    bench.bars.append(Bar("two replicas against one, receiver of 200 ms", double / single, 1.7, most=False))
+    await bench.due(1000, many)
+
+
+def show(bench: Bench) -> bool:
+    table = Table("figure", "value", "bar")
+    for bar in bench.bars:
+        sign = "≤" if bar.most else "≥"
+        table.add_row(bar.name, f"{bar.value:.2f}", f"{sign} {bar.bar:g} {'met' if bar.met else 'MISSED'}")
+    for name, value in bench.figures.items():
+        table.add_row(name, f"{value:.2f}", "")
+    Console().print(table)
+    return all(bar.met for bar in bench.bars)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--burst", type=int, default=10_000, help="hazards of the burst [10000]")
+    parser.add_argument("--closed", type=int, default=1_000_000, help="closed alerts in the store [1000000]")
+    parser.add_argument("--seconds", type=float, default=20.0, help="seconds of steady load [20]")
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        with LocalKafka(place / "kafka") as kafka, LocalStore(place / "store") as store:
+            bench = Bench(kafka.bootstrap, store.uri, place)
+            asyncio.run(measure(bench, wanted.burst, wanted.closed, wanted.seconds))
+    passed = show(bench)
+    bars = {bar.name: round(bar.value, 3) for bar in bench.bars}
+    figures = {name: round(value, 3) for name, value in bench.figures.items()}
+    print(json.dumps({"name": "bench-notify", "passed": passed, "bars": bars, **figures}))
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
