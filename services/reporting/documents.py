@@ -35,11 +35,9 @@ class Index:
 
 
 INDEXES = (
-    Index("units", ("round_id", "_id")),
     Index("unit_rounds", ("round_id", "unit_id")),
     Index("unit_rounds", ("unit_id", "round_id")),
     Index("risk_history", ("unit_id", "at", "order")),
-    Index("risk_history", ("unit_id", "round_id", "at", "order")),
     Index("risk_history", ("unit_id", "round_id", "order")),
     Index("enterprises", ("unit_id", "_id")),
     Index("enterprises", ("enterprise_id", "at")),
@@ -52,7 +50,6 @@ INDEXES = (
     Index("alerts", ("enterprise_id", "opened_at")),
     Index("answers", ("unit_id", "at")),
     Index("submissions", ("unit_id", "at")),
-    Index("submissions", ("enterprise_id", "at")),
     Index("submissions", ("unit_id", "round_id", "type")),
     Index("submissions", ("at",)),
     Index("rounds", ("round_id", "unit_id")),

@@ -147,6 +147,32 @@ async def _has_colours(national: httpx.AsyncClient) -> bool:
     return sum(item["colour"] is not None for item in items) == 3
 
 
+async def test_a_rebuild_beside_the_live_read_models_gives_the_same_answers_and_is_switched_to(
+    service: str, publisher: KafkaPublisher, until: Until
+) -> None:
+    world = folded(units=1, enterprises=2, partitions=1, rounds=1)
+    sent = sum(isinstance(event.data, Submitted) for _, event in world.deliveries)
+    await publisher.publish([record_of(as_event(put)) for put in puts([], sent)])
+    await publish(publisher, world)
+    async with client(service, "admin") as admin, client(service, "national") as national:
+
+        async def whole() -> bool:
+            answer = await admin.get("/v1/completeness")
+            return answer.status_code == 200 and (answer.json()["projected"], answer.json()["missing"]) == (sent, 0)
+
+        async def switched() -> bool:
+            assert (await national.get("/v1/units/unit-00/risk")).status_code == 200
+            return bool((await admin.get("/v1/rebuilds")).json()["live"] == 2)
+
+        await until(whole, "all submissions", timeout_s=60)
+        before = (await national.get("/v1/units/unit-00/risk/explain")).json()
+        asked = await admin.post("/v1/rebuilds")
+        assert (asked.status_code, asked.json()["building"]) == (202, 2)
+        await until(switched, "the switch", timeout_s=90)
+        await until(whole, "all submissions in the new generation", timeout_s=60)
+        assert (await national.get("/v1/units/unit-00/risk/explain")).json() == before
+
+
 async def test_an_evaluation_is_refused_while_scoring_has_not_caught_up(
     service: str, publisher: KafkaPublisher, until: Until
 ) -> None:
