@@ -2,14 +2,26 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.intake.stores.memory import Faults
-from services.intake.wiring import Adapters, Assembled
+from services.intake.settings import IntakeSettings
+from services.intake.stores.memory import (
+    Faults,
+    MemoryEvidenceStore,
+    MemoryLeaseStore,
+    MemoryRegistryStore,
+    MemorySubmissionStore,
+)
+from services.intake.wiring import Adapters, Assembled, assemble
+from shared.http.auth import hash_key
 from shared.memory_bus import MemoryBus
+from shared.receipts import SigningKeys
+from shared.rulesets import RuleSets
 from shared.rulesets.uscc import with_check_digit
 
 ADMIN = "kc_" + "a" * 64
@@ -154,3 +166,44 @@ def hazard_unit(enterprise: str = E1, **changes: Any) -> dict[str, Any]:
         "declared_on": "2023-02-01",
         "drill": False,
     } | changes
+
+
+def settings_in(folder: Path) -> IntakeSettings:
+    """Settings for intake on memory adapters; nothing in them is connected to."""
+    return IntakeSettings(
+        kafka_bootstrap="unused:1",
+        mongo_uri="mongodb://unused/",
+        signing_key_file=folder / "signing.pem",
+        contact_key_file=folder / "contact",
+        session_secret_file=folder / "session",
+        admin_key_sha256=hash_key(ADMIN),
+        instance="intake-test",
+    )
+
+
+async def world_of(settings: IntakeSettings, rules: RuleSets) -> World:
+    """Intake on memory adapters with its leases claimed, and a client; its parts are not running yet."""
+    time, faults, bus, loop = Time(), Faults(), MemoryBus(), asyncio.get_running_loop()
+    started = loop.time()
+
+    def lease_clock() -> datetime:
+        return datetime(2023, 1, 1, tzinfo=UTC) + timedelta(seconds=loop.time() - started)
+
+    adapters = Adapters(
+        submissions=MemorySubmissionStore(faults),
+        changes=MemoryRegistryStore(faults),
+        leases=MemoryLeaseStore(lease_clock, faults),
+        evidence=MemoryEvidenceStore(faults),
+        publisher=bus.publisher(),
+        now=time,
+        keys=SigningKeys([Ed25519PrivateKey.generate()]),
+        rules=rules,
+        contact_key=b"k" * 32,
+        session_secret=b"s" * 32,
+    )
+    parts = assemble(settings, adapters)
+    await parts.leases.step()
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(parts.app, raise_app_exceptions=False), base_url="http://intake"
+    )
+    return World(parts, adapters, bus, time, faults, client)
