@@ -1,10 +1,18 @@
-"""What notify needs besides the common settings."""
+"""What notify needs besides the common settings: the policy in force, the operators' contacts. Read by `__main__`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from services.notify.rules.routing import OPERATORS, Contact
+from shared import rulesets
+from shared.clock import Clock
+from shared.rulesets.alert_policy import AlertPolicy
+from shared.rulesets.tables import document, rules
+from shared.secrets import seal
 from shared.settings import Settings
 
 
@@ -34,3 +42,28 @@ class NotifySettings(Settings):
     receiver_rate: float = Field(20.0, gt=0)
     sends_at_once: int = Field(64, ge=1, le=1000)
     ack_link_hours: float = Field(72.0, gt=0)
+
+
+def operators(settings: NotifySettings, key: bytes) -> tuple[Contact, ...]:
+    """The contacts of the settings, sealed like those of the registry."""
+    return tuple(
+        Contact(
+            OPERATORS,
+            found.id,
+            found.channel,
+            seal(key, found.target.get_secret_value()),
+            seal(key, found.secret.get_secret_value()) if found.secret else None,
+            found.locale,
+        )
+        for found in settings.operator_contacts
+    )
+
+
+def alert_policy(settings: NotifySettings, now: Clock) -> Callable[[], AlertPolicy]:
+    """The policy in force: the site's file when one is named, else the rule set of the day. Raises `InvalidRules`."""
+    if settings.alert_policy_file is not None:
+        path = settings.alert_policy_file
+        own = rules(path.name, document(path.name, path.read_bytes()), AlertPolicy)
+        return lambda: own
+    found, zone = rulesets.load(settings.rulesets_dir), ZoneInfo(settings.timezone)
+    return lambda: found.at("alert-policy", now().astimezone(zone).date()).of(AlertPolicy)

@@ -88,6 +88,7 @@ class Stages:
         now: Callable[[], datetime],
         owner: str,
         published: Callable[[], None] = lambda: None,
+        attempted: Callable[[str, str], None] = lambda _channel, _outcome: None,
     ) -> None:
         self.alerts = alerts
         self._alerts = Changing(alerts, now, published)
@@ -100,6 +101,7 @@ class Stages:
         self.now = now
         self.owner = owner
         self.published = published
+        self.attempted = attempted
 
     async def work(self, alert: Alert) -> None:
         """Takes the alert's due step as far as it goes now. Raises `Unavailable` when the store is away."""
@@ -264,6 +266,7 @@ class Stages:
         attempt = Attempt(at=now, outcome=outcome, detail=sent.detail)
         delivery = delivery_of(alert, step, desk, contact, before, attempt, digest)
         await patiently(lambda: self.ledger.record(delivery))
+        self.attempted(contact.channel, outcome)
         if not digest and self.receivers.note(contact, outcome == "delivered"):
             await self._warn_operators(contact, sent.detail, alert)
         result = Result(desk.tier, contact.key, outcome, sent.retry_after)

@@ -36,26 +36,26 @@ from services.notify.receivers import Receivers
 from services.notify.replicas import Beats, Replicas
 from services.notify.republishing import Republishing
 from services.notify.rules.alert import Alert
-from services.notify.rules.routing import OPERATORS, Contact
-from services.notify.settings import NotifySettings
+from services.notify.rules.routing import Contact
+from services.notify.settings import NotifySettings, alert_policy, operators
 from services.notify.stages import Stages
 from services.notify.store_clock import StoreClock
 from services.notify.stores.mongo import MongoAlertStore, MongoBeats, MongoLedger, MongoSilences
 from services.notify.watchdog import Watchdog
-from shared import mongo, rulesets
+from shared import mongo
 from shared.bus import Consumer, Publisher
 from shared.clock import Clock, clock, real
 from shared.consume import Consuming
 from shared.errors import Unavailable
 from shared.health import Health
+from shared.http import oidc
 from shared.http.app import create_app
 from shared.http.auth import Authenticator
 from shared.http.serve import HttpServer, Part, run_until_stopped
 from shared.kafka_bus import KafkaConsumer, KafkaPublisher
 from shared.registry import Registry, RegistryFeed
 from shared.rulesets.alert_policy import AlertPolicy
-from shared.rulesets.tables import document, rules
-from shared.secrets import read_key, seal
+from shared.secrets import read_key
 from shared.settings import Settings
 from shared.telemetry import Metrics, configure_logging, configure_tracing, log
 from shared.web.pages import Pages
@@ -220,6 +220,9 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
     pages = Pages(PACKAGE, settings, now)
     links = AckLinks(adapters.session_secret, settings.public_url_notify, timedelta(hours=settings.ack_link_hours))
     relay = Relay([adapters.alerts, adapters.silences], adapters.ledger, adapters.publisher)
+    attempts = metrics.counter(
+        "keycounty_delivery_attempts_total", "Attempts at deliveries, by channel and outcome.", ("channel", "outcome")
+    )
     replicas = Replicas(adapters.beats, settings.instance, now)
     stages = Stages(
         adapters.alerts,
@@ -232,8 +235,13 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
         now,
         f"{settings.instance}/{adapters.life}",
         relay.wake,
+        lambda channel, outcome: attempts.labels(channel, outcome).inc(),
     )
     dispatcher = Dispatcher(adapters.alerts, stages, now, settings.sends_at_once, lambda: feed.ready)
+
+    metrics.gauge("keycounty_steps_overdue_seconds", "How long the longest waiting step has been due.").set_function(
+        dispatcher.overdue_seconds
+    )
 
     def stored(alerts: Iterable[Alert]) -> None:
         dispatcher.offer(alert for alert in alerts if _due(alert, now()))
@@ -245,7 +253,7 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
     )
     health.add("registry", feed.check)
     health.add("dispatcher", dispatcher.check)
-    auth = Authenticator(registry, settings.admin_key_sha256, adapters.session_secret, now)
+    auth = Authenticator(registry, settings.admin_key_sha256, adapters.session_secret, now, oidc.tokens(settings))
     alerts = alert_routes.Alerts(adapters.alerts, adapters.ledger, handlers)
     acknowledging = AckPages(adapters.alerts, adapters.ledger, handlers, links, pages, now)
     app = create_app(
@@ -283,28 +291,3 @@ def channels(settings: NotifySettings, egress: Egress, key: bytes) -> dict[str, 
     if settings.smtp_url is not None:
         found["email"] = SmtpChannel(settings.smtp_url.get_secret_value(), settings.smtp_from)
     return {name: Unsealing(key, channel) for name, channel in found.items()}
-
-
-def operators(settings: NotifySettings, key: bytes) -> tuple[Contact, ...]:
-    """The contacts of the settings, sealed like those of the registry."""
-    return tuple(
-        Contact(
-            OPERATORS,
-            found.id,
-            found.channel,
-            seal(key, found.target.get_secret_value()),
-            seal(key, found.secret.get_secret_value()) if found.secret else None,
-            found.locale,
-        )
-        for found in settings.operator_contacts
-    )
-
-
-def alert_policy(settings: NotifySettings, now: Clock) -> Callable[[], AlertPolicy]:
-    """The policy in force: the site's file when one is named, else the rule set of the day. Raises `InvalidRules`."""
-    if settings.alert_policy_file is not None:
-        path = settings.alert_policy_file
-        own = rules(path.name, document(path.name, path.read_bytes()), AlertPolicy)
-        return lambda: own
-    found, zone = rulesets.load(settings.rulesets_dir), ZoneInfo(settings.timezone)
-    return lambda: found.at("alert-policy", now().astimezone(zone).date()).of(AlertPolicy)
