@@ -130,13 +130,17 @@ class Outbox:
             try:
                 await self.step()
             except Unavailable as away:
-                self._fresh.clear()
-                self._backlog = True
+                self.missed()
                 self._note(str(away))
                 await asyncio.sleep(min(1.0, away.retry_after_s))
             if not self._backlog:
                 await self._pause()
         await self._mark()
+
+    def missed(self) -> None:
+        """Something could not be published: all that waits is swept from the store, the oldest first."""
+        self._fresh.clear()
+        self._backlog = True
 
     async def step(self) -> None:
         """One round: what is fresh or, with a backlog, the oldest page of it."""
