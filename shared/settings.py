@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -44,6 +53,14 @@ def _zone(value: str) -> str:
     return value
 
 
+def _with_issuer(value: str | None, info: ValidationInfo) -> str | None:
+    found = {name: info.data.get(name) for name in ("oidc_issuer", "oidc_audience")} | {"oidc_jwks_url": value}
+    missing = [PREFIX + name.upper() for name, given in found.items() if given is None]
+    if 0 < len(missing) < len(found):
+        raise ValueError(f"set all three or none; missing: {', '.join(missing)}")
+    return value
+
+
 class Settings(BaseSettings):
     """Settings common to all services, from `KEYCOUNTY_…`, from the file `KEYCOUNTY_ENV_FILE` names, and from secret
     files `KEYCOUNTY_<NAME>_FILE`. The environment wins over files.
@@ -69,6 +86,12 @@ class Settings(BaseSettings):
     contact_key_file: Path | None = None
     session_secret_file: Path | None = None
     admin_key_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    # Access tokens count beside API keys when all three are set; see shared/http/oidc.py for their claims.
+    oidc_issuer: str | None = Field(None, min_length=1)
+    oidc_audience: str | None = Field(None, min_length=1)
+    oidc_jwks_url: Annotated[str | None, AfterValidator(_with_issuer)] = Field(
+        None, pattern=r"^https?://", validate_default=True
+    )
     public_url_intake: str = "http://127.0.0.1:8001"
     public_url_scoring: str = "http://127.0.0.1:8002"
     public_url_notify: str = "http://127.0.0.1:8003"

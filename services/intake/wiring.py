@@ -45,6 +45,7 @@ from shared.bus import Publisher
 from shared.clock import Clock, clock
 from shared.errors import Unavailable
 from shared.health import Health
+from shared.http import oidc
 from shared.http.app import create_app
 from shared.http.auth import Authenticator
 from shared.http.serve import HttpServer, Part, run_until_stopped
@@ -186,7 +187,9 @@ def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
         zone=zone,
         person_key=adapters.contact_key,
     )
-    auth = Authenticator(registry, settings.admin_key_sha256, adapters.session_secret, adapters.now)
+    auth = Authenticator(
+        registry, settings.admin_key_sha256, adapters.session_secret, adapters.now, oidc.tokens(settings)
+    )
     health.add("registry", book.check)
     pages = Pages(PACKAGE, settings, adapters.now)
     app = create_app(

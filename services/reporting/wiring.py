@@ -28,6 +28,7 @@ from shared.clock import clock
 from shared.consume import Consuming
 from shared.errors import Unavailable
 from shared.health import Health
+from shared.http import oidc
 from shared.http.app import create_app
 from shared.http.auth import Authenticator
 from shared.http.serve import HttpServer, Part, run_until_stopped
@@ -126,7 +127,9 @@ def build(settings: ReportingSettings) -> ReportingService:
         generations,
         partial(rebuild, generations, models_of),
     )
-    auth = Authenticator(registry, settings.admin_key_sha256, settings.session_secret_file.read_bytes(), now)
+    auth = Authenticator(
+        registry, settings.admin_key_sha256, settings.session_secret_file.read_bytes(), now, oidc.tokens(settings)
+    )
     health.add("store", mongo.check(database))
     health.add("registry", registry_feed.check)
     pages = Pages(PACKAGE, settings, now)

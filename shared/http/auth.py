@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
@@ -123,16 +123,38 @@ class Access:
         return reach
 
 
+class BadToken(Exception):
+    """An access token does not count; the text says why and holds nothing of it."""
+
+
+class AccessTokens(Protocol):
+    """Access tokens of an identity provider (shared/http/oidc.py)."""
+
+    def looks_like_one(self, credential: str) -> bool: ...
+
+    def principal(self, token: str) -> Principal:
+        """Raises `BadToken`, and `Unavailable` while the issuer's keys cannot be read."""
+        ...
+
+
 class Authenticator:
-    """Turns a request into an `Access`, by bearer key or by the signed session cookie that the sign-in page sets."""
+    """Turns a request into an `Access`, by bearer key, by an access token of the issuer that is configured, or by the
+    signed session cookie that the sign-in page sets.
+    """
 
     def __init__(
-        self, registry: Registry, admin_key_sha256: str | None, session_secret: bytes, now: Callable[[], datetime]
+        self,
+        registry: Registry,
+        admin_key_sha256: str | None,
+        session_secret: bytes,
+        now: Callable[[], datetime],
+        tokens: AccessTokens | None = None,
     ) -> None:
         self.registry = registry
         self._admin = admin_key_sha256
         self._secret = session_secret
         self._now = now
+        self._tokens = tokens
 
     def by_key(self, key: str) -> Principal | None:
         """The principal of an API key, None for one that is unknown or revoked."""
@@ -166,15 +188,23 @@ class Authenticator:
         """The access behind a request; None when nobody is signed in. Raises 401 for a key that does not count."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme:
-            principal = self.by_key(key.strip()) if scheme.lower() == "bearer" else None
-            if principal is None:
-                raise not_signed_in("This API key is unknown or revoked.")
-            return Access(principal, self.registry)
+            return Access(self._by_bearer(key.strip() if scheme.lower() == "bearer" else ""), self.registry)
         principal = self.by_session(request.cookies.get(SESSION_COOKIE, ""))
         if principal is None:
             return None
         _refuse_foreign_origin(request)
         return Access(principal, self.registry)
+
+    def _by_bearer(self, credential: str) -> Principal:
+        if self._tokens is not None and self._tokens.looks_like_one(credential):
+            try:
+                return self._tokens.principal(credential)
+            except BadToken as wrong:
+                raise not_signed_in(f"This access token does not count: {wrong}.") from wrong
+        principal = self.by_key(credential)
+        if principal is None:
+            raise not_signed_in("This API key is unknown or revoked.")
+        return principal
 
     def _sign(self, body: str) -> str:
         return hmac.new(self._secret, body.encode(), hashlib.sha256).hexdigest()
