@@ -163,7 +163,6 @@ class Bench:
             costs[wanted] = statistics.median(times)
         self.figures |= {f"due_ms_{wanted}_closed": 1000 * cost for wanted, cost in costs.items()}
         self.bars.append(Bar(f"due steps, {many:,} against {few:,} closed", costs[many] / costs[few], 1.3))
-        await database.drop()
         database.close()
 
 
