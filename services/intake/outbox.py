@@ -89,6 +89,7 @@ class Outbox:
         self._waiting: dict[uuid.UUID, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._more = False
         self._marking: asyncio.Task[None] | None = None
         self._one_marks = asyncio.Lock()
         self.published: Counter[int] = Counter()
@@ -97,7 +98,7 @@ class Outbox:
     def stored(self, submissions: Sequence[Submission]) -> None:
         """The committer has stored these, in this order."""
         if self._backlog or len(self._fresh) > FRESH_LIMIT:
-            self._backlog = True
+            self._backlog = self._more = True
             self._fresh.clear()
         else:
             self._fresh.extend(submissions)
@@ -146,7 +147,8 @@ class Outbox:
         """One round: what is fresh or, with a backlog, the oldest page of it."""
         if self._backlog:
             await self._mark()
-            self._backlog = await self.sweep()
+            self._more = False
+            self._backlog = await self.sweep() or self._more
             return
         fresh, self._fresh = self._fresh, []
         self._wake.clear()
