@@ -14,11 +14,16 @@ const texts = carried("texts");
 
 /** What the service, or the way to it, said no with. `errors` are [{pointer, code, detail}]. */
 export class Refusal extends Error {
-  constructor(status, problem, request) {
+  constructor(status, problem) {
     super(said(status, problem));
     this.status = status;
     this.errors = (problem && problem.errors) || [];
-    this.request = request;
+  }
+
+  /** The same, as one error of one field. */
+  about() {
+    this.errors = [{ pointer: "", code: "", detail: this.message }];
+    return this;
   }
 }
 

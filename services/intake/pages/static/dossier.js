@@ -12,7 +12,7 @@ function step(form) {
   const status = form.querySelector("[role=status]");
   const value = (pointer) => form.querySelector(`[data-pointer="${pointer}"]`).value.trim() || null;
   const attempt = new Attempt(`rectification|${form.dataset.finding}`);
-  const failed = (refusal, input) => show(form, summary, { message: refusal.message, errors: [{ pointer: "", detail: refusal.message }] }, () => input);
+  const failed = (refusal, input) => show(form, summary, refusal.about(), () => input);
   const attached = evidence(form.querySelector(".evidence"), texts, { failed });
 
   function body() {

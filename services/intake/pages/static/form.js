@@ -1,6 +1,7 @@
 // The form of one inspection: fills it from a draft or an earlier submission, checks it and submits it.
 import { carried, filled, send, sendJson } from "./api.js";
 import { Attempt, kept } from "./attempt.js";
+import { grading } from "./grading.js";
 import { results } from "./results.js";
 import { showReceipt } from "./receipt.js";
 import { clear, show } from "./wrong.js";
@@ -13,12 +14,9 @@ const summary = part("wrong");
 const name = [facts.enterprise_id, facts.round_id, facts.stage, facts.checklist, facts.drill ? "drill" : "real"].join("|");
 const draft = `kc:draft:${name}`;
 const attempt = new Attempt(name);
-const items = results(form, texts, { changed, failed: (refusal, input) => show(form, summary, { ...plain(refusal), errors: [{ pointer: "", detail: refusal.message }] }, () => input) });
+const items = results(form, texts, { changed, failed: (refusal, input) => show(form, summary, refusal.about(), () => input) });
+const points = grading(part("grading"));
 let timer = 0;
-
-function plain(refusal) {
-  return { message: refusal.message, status: refusal.status, errors: refusal.errors };
-}
 
 const at = (pointer) => form.querySelector(`[data-pointer="${pointer}"]`);
 const text = (pointer) => at(pointer).value.trim() || null;
@@ -28,31 +26,18 @@ function inspector() {
   return who || position ? { name: who || "", position } : null;
 }
 
-function grading() {
-  if (!part("with-grading").checked) return null;
-  const found = { deductions: {}, bonuses: {}, direct_red: [] };
-  for (const field of form.querySelectorAll("[data-part]")) {
-    if (field.value !== "") found[field.dataset.part][field.dataset.code] = Number(field.value);
-  }
-  found.direct_red = [...form.querySelectorAll("[data-red]:checked")].map((box) => box.dataset.red);
-  return found;
-}
-
 function body() {
   const { round_id, stage, unit_id, enterprise_id, checklist, drill } = facts;
   return {
     round_id, stage, unit_id, enterprise_id, inspected_on: text("/inspected_on"), inspector: inspector(), checklist,
-    results: items.collect(), grading: grading(),
+    results: items.collect(), grading: points.collect(),
     supersedes_reason: text("/supersedes_reason"), late_reason: text("/late_reason"), drill,
   };
 }
 
 function fill(found, { evidence = true, own = true } = {}) {
   items.fill(found.results || [], evidence);
-  const points = found.grading;
-  part("with-grading").checked = Boolean(points);
-  for (const field of form.querySelectorAll("[data-part]")) field.value = points?.[field.dataset.part]?.[field.dataset.code] ?? "";
-  for (const box of form.querySelectorAll("[data-red]")) box.checked = Boolean(points?.direct_red?.includes(box.dataset.red));
+  points.fill(found.grading);
   if (!own) return;
   at("/inspected_on").value = found.inspected_on || facts.today;
   at("/inspector/name").value = found.inspector?.name || "";
@@ -60,8 +45,7 @@ function fill(found, { evidence = true, own = true } = {}) {
 }
 
 function changed() {
-  const { answered, all } = items.count();
-  part("count").textContent = filled(texts.count, { n: answered, all });
+  count();
   clearTimeout(timer);
   timer = setTimeout(keep, 300);
 }

@@ -13,6 +13,11 @@ export function results(form, texts, { changed, failed }) {
   let unanswered = [];
   let names = {};
 
+  for (const item of items) {
+    item.append(document.getElementById("choice").content.cloneNode(true));
+    for (const radio of item.querySelectorAll("input")) radio.name = `outcome-${item.dataset.item}`;
+  }
+
   const outcome = (item) => item.querySelector("input[type=radio]:checked")?.value || null;
   const findings = (item) => [...item.querySelectorAll(".finding")];
 
