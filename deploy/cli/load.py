@@ -29,7 +29,9 @@ class Item:
 
 
 def load(
-    files: Annotated[list[Path], typer.Argument(help="NDJSON lines {kind, id, …}, or CSV with columns kind, id, ….")],
+    files: Annotated[
+        list[Path], typer.Argument(help="units.csv, rounds.ndjson, …, or NDJSON lines {kind, id, object}.")
+    ],
     url: Url = None,
     api_key: ApiKey = None,
     run_file: RunFile = None,
@@ -37,8 +39,8 @@ def load(
 ) -> None:
     """Load registry objects, whatever the order of the files: authorities first, enrolments last. Safe to repeat.
 
-    CSV: the file's name may give the kind (`units.csv`); a cell that begins with { or [ is JSON, `name_zh` and
-    `name_en` make a name.
+    The file's name gives the kind (`units.csv`); else each line names it. In CSV a cell that begins with { or [ is
+    JSON, and `name_zh` and `name_en` make a name.
     """
     console = Console(stderr=True)
     try:
@@ -68,7 +70,8 @@ def _items(file: Path) -> Iterator[Item]:
     try:
         rows = _csv(file) if file.suffix.lower() == ".csv" else _ndjson(file)
         for number, row in rows:
-            kind = row.pop("kind", None) or file.stem
+            # A unit has a `kind` of its own: the registry's kind is the file's name, or stands beside an `object`.
+            kind = file.stem if file.stem in ORDER else str(row.pop("kind", ""))
             if kind not in ORDER or "id" not in row:
                 raise Refused(f"{file}:{number} needs `kind` (one of {', '.join(ORDER)}) and `id`")
             yield Item(str(file), number, kind, str(row.pop("id")), row.pop("object", None) or row)
