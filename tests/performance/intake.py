@@ -1,4 +1,5 @@
-"""`make bench-intake`: intake against a bare baseline in the same run, on the real broker and the local runtime's store.
+"""`make bench-intake`: intake against a bare baseline in the same run, on the real broker and the local runtime's
+store.
 
 Prints a table and, as its last line, one JSON object with the figures and whether each bar was met.
 """
@@ -44,7 +45,9 @@ CODES = [with_check_digit(f"91370305MA4{number:06}") for number in range(ENTERPR
 
 @dataclass
 class Figures:
-    """What one run of a load gave: accepted per second, latencies in seconds, CPU seconds of the server per submission."""
+    """What one run of a load gave: accepted per second, latencies in seconds, CPU seconds of the server per
+    submission.
+    """
 
     rate: float
     latencies: list[float]

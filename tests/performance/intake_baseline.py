@@ -1,4 +1,5 @@
-"""The bare baseline of `make bench-intake`: FastAPI, one majority insert, one acks=all send; no validation, no receipts.
+"""The bare baseline of `make bench-intake`: FastAPI, one majority insert, one acks=all send; no validation, no
+receipts.
 
 Run as a process: `python -m tests.performance.intake_baseline PORT KAFKA MONGO`.
 """
