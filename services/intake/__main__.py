@@ -1,16 +1,20 @@
-"""Runs intake: `python -m services.intake`."""
+"""Runs intake until SIGTERM: `python -m services.intake`."""
 
-import asyncio
-
-from services.intake.settings import IntakeSettings
-from services.intake.wiring import build
-from shared.settings import load
-
-
-async def main(settings: IntakeSettings) -> None:
-    """Builds within the running loop, to which the clients bind themselves."""
-    await build(settings).run()
-
+import signal
+import sys
 
 if __name__ == "__main__":
+    # Told to stop while the imports below still run: nothing has begun, so there is nothing to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    import asyncio
+
+    from services.intake.settings import IntakeSettings
+    from services.intake.wiring import build
+    from shared.settings import load
+
+    async def main(settings: IntakeSettings) -> None:
+        """Builds within the running loop, to which the clients bind themselves."""
+        await build(settings).run()
+
     asyncio.run(main(load(IntakeSettings)))

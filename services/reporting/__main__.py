@@ -1,10 +1,20 @@
-"""`python -m services.reporting`: runs the service."""
+"""Runs reporting until SIGTERM: `python -m services.reporting`."""
 
-import asyncio
-
-from services.reporting.settings import ReportingSettings
-from services.reporting.wiring import build
-from shared.settings import load
+import signal
+import sys
 
 if __name__ == "__main__":
-    asyncio.run(build(load(ReportingSettings)).run())
+    # Told to stop while the imports below still run: nothing has begun, so there is nothing to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    import asyncio
+
+    from services.reporting.settings import ReportingSettings
+    from services.reporting.wiring import build
+    from shared.settings import load
+
+    async def main(settings: ReportingSettings) -> None:
+        """Builds within the running loop, to which the clients bind themselves."""
+        await build(settings).run()
+
+    asyncio.run(main(load(ReportingSettings)))
