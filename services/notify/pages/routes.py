@@ -13,7 +13,7 @@ from services.notify.messages import facts_shown
 from services.notify.ports import AlertFilter
 from services.notify.rules.alert import SEVERITIES, Alert, StepKind
 from services.notify.rules.routing import OPERATORS
-from services.notify.rules.wording import EVENT_NAMES, SEVERITY_NAMES, STATE_NAMES, TIER_NAMES
+from services.notify.rules.wording import EVENT_NAMES, SEVERITY_NAMES, STATE_NAMES, TIER_NAMES, duration
 from services.notify.stages import Directory
 from shared.http.auth import Access
 from shared.http.permissions import Action
@@ -113,6 +113,7 @@ def _names() -> dict[str, Any]:
         "state_names": STATE_NAMES,
         "tier_names": TIER_NAMES | {OPERATORS: ("运维", "operators")},
         "event_names": EVENT_NAMES,
+        "duration": duration,
     }
 
 

@@ -18,11 +18,12 @@ KINDS: dict[str, tuple[str, str]] = {
     "channel_failing": ("告警联系方式持续失败", "A contact cannot be reached"),
     "test": ("测试消息", "Test message"),
 }
+# The words of the four warning levels, I to IV, in the National Overall Emergency Plan for Public Emergencies (3.1.1).
 SEVERITY_NAMES: dict[str, tuple[str, str]] = {
-    "extreme": ("特别紧急", "extreme"),
-    "severe": ("紧急", "severe"),
-    "moderate": ("一般", "moderate"),
-    "minor": ("轻微", "minor"),
+    "extreme": ("特别严重", "extreme"),
+    "severe": ("严重", "severe"),
+    "moderate": ("较重", "moderate"),
+    "minor": ("一般", "minor"),
 }
 TIER_NAMES: dict[str, tuple[str, str]] = {
     "county": ("县级", "county"),
@@ -58,3 +59,13 @@ def headline(kind: str, policy_key: str, unit_name: Mapping[str, str], drill: bo
     unit_en = unit_name.get("en") or unit_name.get("zh") or ""
     mark_zh, mark_en = DRILL if drill else ("", "")
     return {"zh": f"{mark_zh}{unit_zh}：{zh}", "en": f"{mark_en}{unit_en}: {en}"}
+
+
+def duration(minutes: int) -> tuple[str, str]:
+    """A span of whole minutes in its two largest units, in both languages: `2 天 3 小时`, `2 d 3 h`."""
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} 天 {hours} 小时", f"{days} d {hours} h"
+    if hours:
+        return f"{hours} 小时 {rest} 分", f"{hours} h {rest} min"
+    return f"{rest} 分", f"{rest} min"
