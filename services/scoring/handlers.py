@@ -4,11 +4,10 @@ benchmarks without."""
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.scoring.ports import Arrived, Effects, PartitionFold
+from services.scoring.ports import Arrived, Effects, Output, PartitionFold
 from shared.bus import Record
 from shared.errors import Rejected
-from shared.events.catalogue import CATALOGUE
-from shared.events.envelope import Event, decode, encode, headers
+from shared.events.envelope import decode
 
 SOURCE = "inspections.v1"
 CHANGELOG = "scoring-state.v1"
@@ -56,12 +55,12 @@ def records_of(effects: Effects, partition: int) -> Iterator[Record]:
     """Rows and events as records on the source's own partition number."""
     for key, value in effects.rows:
         yield Record(CHANGELOG, key, value, (), partition)
-    for event in effects.events:
-        yield output(event, partition)
+    for each in effects.derived:
+        yield output(each, partition)
 
 
-def output(event: Event, partition: int) -> Record:
-    return Record(CATALOGUE[event.type].topic, event.key.encode(), encode(event), tuple(headers(event)), partition)
+def output(derived: Output, partition: int) -> Record:
+    return Record(derived.topic, derived.key.encode(), derived.value, derived.headers, partition)
 
 
 def dead_letter(record: Arrived, partition: int, reason: Rejected) -> Record:

@@ -96,11 +96,27 @@ class Broker(Protocol):
     def transactions(self, partition: int) -> Transactions: ...
 
 
+class Output(Protocol):
+    """An event as a record: its value and headers are ready, nothing is validated or written out twice."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def value(self) -> bytes: ...
+    @property
+    def headers(self) -> tuple[Header, ...]: ...
+
+
 class Effects(Protocol):
-    """What a batch did: rows replaced (value None: deleted) and events to publish, in order."""
+    """What a batch did: rows replaced (value None: deleted) and events to publish, in order; `events` are the same,
+    typed."""
 
     @property
     def rows(self) -> Sequence[Row]: ...
+    @property
+    def derived(self) -> Sequence[Output]: ...
     @property
     def events(self) -> Sequence[Event]: ...
 

@@ -2,7 +2,7 @@
 
 from services.scoring.rules import grading, hazard_unit_risk
 from services.scoring.rules.measures import Json
-from services.scoring.rules.output import Cause, Derived, type_of
+from services.scoring.rules.output import Cause, Derived, derived, type_of
 from services.scoring.rules.rulebook import Rulebook
 from services.scoring.rules.state import STAGE_NAMES, Enterprise, Finding, Installation, Said, Unit
 from services.scoring.rules.tally import FINDING_COUNTS, highest_level
@@ -44,7 +44,7 @@ def finding(found: Finding, unit: Unit, cause: Cause) -> Derived:
         "drill": found.enterprise.drill,
         "log_position": cause.position,
     }
-    return Derived(FINDING, data, found.id, unit.id, cause)
+    return derived(FINDING, data, found.id, unit.id, cause)
 
 
 def _verdict(said: Said) -> Json:
@@ -73,7 +73,7 @@ def enterprise(found: Enterprise, unit: Unit, book: Rulebook, cause: Cause) -> D
     }
     for name, position in OPEN_COUNTS.items():
         data[name] = counts[position]
-    return Derived(ENTERPRISE, data, f"drill:{found.id}" if found.drill else found.id, unit.id, cause)
+    return derived(ENTERPRISE, data, f"drill:{found.id}" if found.drill else found.id, unit.id, cause)
 
 
 def _latest_round(found: Enterprise) -> str:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from services.scoring.rules import tally, unit_changes
 from services.scoring.rules.components import INPUTS, Figures
 from services.scoring.rules.measures import COLOURS, MICRO, Json
-from services.scoring.rules.output import Cause, Derived, instant, type_of
+from services.scoring.rules.output import Cause, Derived, derived, instant, type_of
 from services.scoring.rules.state import Accident, Park, Round, Unit
 from services.scoring.rules.tally import Totals
 from shared.events.base import Colour, Grade
@@ -51,7 +51,7 @@ def unit(found: Unit, totals: Totals, cause: Cause) -> Derived:
         "as_of": cause.at,
         "log_position": cause.position,
     }
-    return Derived(UNIT, data, found.id, found.id, cause)
+    return derived(UNIT, data, found.id, found.id, cause)
 
 
 def _colour(position: int) -> Colour | None:

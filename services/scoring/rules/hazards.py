@@ -5,7 +5,7 @@ after.
 from typing import NamedTuple
 
 from services.scoring.rules.measures import Json
-from services.scoring.rules.output import Cause, Derived, named, type_of
+from services.scoring.rules.output import Cause, Derived, derived, named, type_of
 from shared.events.hazards import HazardCleared, HazardRaised, HazardUpdated
 
 RAISED, UPDATED, CLEARED = type_of(HazardRaised), type_of(HazardUpdated), type_of(HazardCleared)
@@ -61,7 +61,7 @@ def stated(type_: str, cause: Cause, about: Subject, episode: int, standing: Sta
         "caused_at": cause.at,
         "log_position": cause.position,
     }
-    return Derived(type_, data, id, about.unit_id, cause)
+    return derived(type_, data, id, about.unit_id, cause)
 
 
 def cleared(cause: Cause, about: Subject, episode: int, reason: str) -> Derived:
@@ -78,7 +78,7 @@ def cleared(cause: Cause, about: Subject, episode: int, reason: str) -> Derived:
         "caused_at": cause.at,
         "log_position": cause.position,
     }
-    return Derived(CLEARED, data, id, about.unit_id, cause)
+    return derived(CLEARED, data, id, about.unit_id, cause)
 
 
 def hazard_id(about: Subject, episode: int) -> str:

@@ -1,12 +1,11 @@
 """What the fold has done of its partition, counted in submissions. Kept in a row of its own."""
 
-import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import orjson
 
-from services.scoring.rules.output import Cause, Derived, instant, named, type_of
+from services.scoring.rules.output import Cause, Derived, derived, instant, named, type_of
 from shared.events.risk import FoldProgressed
 
 ROW = b"|progress|"
@@ -56,5 +55,5 @@ class Progress:
             "position": self.position,
             "as_of": at,
         }
-        id = uuid.UUID(named(f"fold.progressed|{subject}|{self.position}"))
-        return Derived(PROGRESSED, data, subject, subject, Cause(id, self.as_of, at, None, None, {}))
+        id = named(f"fold.progressed|{subject}|{self.position}")
+        return derived(PROGRESSED, data, subject, subject, Cause(id, self.as_of, at, None, None, {}))

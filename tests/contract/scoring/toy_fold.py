@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from shared.errors import Rejected
 from shared.events.base import LogPosition, derive_id, name_id
-from shared.events.envelope import Event, make
+from shared.events.envelope import Event, Header, encode, headers, make
 from shared.events.hazards import HazardCleared
 from shared.events.inspections import ParkAssessed
 from shared.events.risk import FoldProgressed
@@ -19,9 +19,21 @@ START = datetime(2023, 2, 20, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
+class ToyOutput:
+    topic: str
+    key: str
+    value: bytes
+    headers: tuple[Header, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ToyEffects:
     rows: list[tuple[bytes, bytes | None]]
     events: list[Event]
+
+    @property
+    def derived(self) -> list[ToyOutput]:
+        return [ToyOutput(each.spec.topic, each.key, encode(each), tuple(headers(each))) for each in self.events]
 
 
 @dataclass(slots=True)

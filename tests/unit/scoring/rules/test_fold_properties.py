@@ -1,5 +1,6 @@
 """Properties of the fold: the same log gives the same end however it is cut, repeated, redelivered or restored."""
 
+import json
 from functools import cache
 
 import pytest
@@ -10,7 +11,7 @@ from services.scoring.rules.fold import PartitionFold
 from shared.errors import Rejected
 from shared.events.base import derive_id, hazard_id, name_id
 from shared.events.catalogue import CATALOGUE
-from shared.events.envelope import Event
+from shared.events.envelope import Event, encode, headers
 from tests.event_log import event_log
 from tests.unit.scoring.rules.folding import RULES, keep, named, restored, run
 from tests.unit.scoring.rules.recomputation import recomputed
@@ -155,11 +156,13 @@ def test_every_output_has_exactly_the_fields_of_its_model_and_a_computed_id(seed
         derived += fold.flush().derived
     seen = set()
     for each in derived:
-        assert each.data.keys() == set(CATALOGUE[each.type].model.model_fields)
-        event = each.event()
+        data, event = json.loads(each.value), each.event()
+        assert data.keys() == set(CATALOGUE[each.type].model.model_fields)
+        assert data == json.loads(encode(event))
+        assert each.headers == tuple(headers(event))
         assert event.id not in seen, each
         seen.add(event.id)
-        if "log_position" in each.data:
+        if "log_position" in data:
             position = event.data.log_position
             cause = causes[position.partition, position.offset]
             assert event.id == derive_id(cause.id, each.type, each.subject)
