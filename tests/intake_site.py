@@ -86,7 +86,9 @@ async def _serve(folder: Path, prepare: Any, found: dict[str, Any], ready: threa
     await parts.leases.step()
     running = [parts.leases, parts.announcer, parts.outbox, parts.book]
     tasks = [asyncio.create_task(part.run()) for part in running]
-    server = uvicorn.Server(uvicorn.Config(parts.app, port=0, log_level="error", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(parts.app, port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+    )
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

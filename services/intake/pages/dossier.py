@@ -7,12 +7,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.intake.records import Submission
+from services.intake.rules.becoming import FindingRef
 from shared.events.base import normalise_ref
 
 _TOLD = dict.fromkeys(("grade", "location", "description", "measure", "due_on", "evidence"))
 _STEP = dict.fromkeys(("due_on", "reason", "evidence"))
 STAGES = ("self_inspection", "re_examination", "expert_verification")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An accepted inspection or rectification: its place in the sequence, its findings, and the body that was sent."""
+
+    kind: str
+    seq: int
+    body: Mapping[str, Any]
+    findings: tuple[FindingRef, ...] = ()
+    drill: bool = False
 
 
 @dataclass(slots=True)
@@ -52,45 +63,53 @@ class Entry:
         return str(self.steps[-1]["action"]) if self.steps and self.steps[-1]["seq"] > self.reported else None
 
 
-def dossier(accepted: Iterable[tuple[Submission, Mapping[str, Any]]], every_major: Iterable[str] = ()) -> list[Entry]:
-    """The findings of inspections and rectifications (each with the body that was sent), those still at work first.
-    `every_major` names the checklists on which a finding is major without saying so.
+def dossier(accepted: Iterable[Told], every_major: Iterable[str] = ()) -> list[Entry]:
+    """The findings of inspections and rectifications, those still at work first. `every_major` names the checklists
+    on which a finding is major without saying so.
     """
     found: dict[str, Entry] = {}
     majors = frozenset(every_major)
-    for submission, body in sorted(accepted, key=lambda each: each[0].seq):
-        if submission.kind == "inspection":
-            _inspected(found, submission, body, always_major=body["checklist"] in majors)
-        elif submission.kind == "rectification" and body["finding_id"] in found:
-            _stepped(found[body["finding_id"]], submission, body)
+    for told in sorted(accepted, key=lambda each: each.seq):
+        if told.kind == "inspection":
+            _not_reported(found, told)
+            _reported(found, told, always_major=told.body["checklist"] in majors)
+        elif told.kind == "rectification" and told.body["finding_id"] in found:
+            _stepped(found[told.body["finding_id"]], told)
     return sorted(found.values(), key=_order)
 
 
-def _inspected(found: dict[str, Entry], submission: Submission, body: Mapping[str, Any], *, always_major: bool) -> None:
-    named = {(each.item, normalise_ref(each.ref)): str(each.finding_id) for each in submission.findings}
-    answered = {result["item"]: result for result in body["results"]}
-    told = {"round_id": body["round_id"], "inspected_on": body["inspected_on"]}
+def _not_reported(found: dict[str, Entry], told: Told) -> None:
+    """What an inspection says of the findings known before that it does not report itself."""
+    named = {str(each.finding_id) for each in told.findings}
+    outcomes = {result["item"]: result["outcome"] for result in told.body["results"]}
     for entry in found.values():
-        same = entry.checklist == body["checklist"] and entry.drill == submission.drill
-        if same and entry.finding_id not in named.values() and entry.item in answered:
+        same = entry.checklist == told.body["checklist"] and entry.drill == told.drill
+        if same and entry.finding_id not in named and entry.item in outcomes:
             # Another place of the same item was reported: of this one the stage says nothing any more.
-            outcome = answered[entry.item]["outcome"]
-            entry.verdicts[body["stage"]] = _TOLD | told | {"outcome": "absent" if outcome == "finding" else outcome}
-    for result in body["results"]:
+            outcome = "absent" if outcomes[entry.item] == "finding" else outcomes[entry.item]
+            entry.verdicts[told.body["stage"]] = {**_TOLD, **_when(told), "outcome": outcome}
+
+
+def _reported(found: dict[str, Entry], told: Told, *, always_major: bool) -> None:
+    named = {(each.item, normalise_ref(each.ref)): str(each.finding_id) for each in told.findings}
+    for result in told.body["results"]:
         id = named.get((result["item"], normalise_ref(result.get("ref") or "")))
         if result["outcome"] == "finding" and id is not None:
-            entry = found.setdefault(
-                id, Entry(id, body["checklist"], result["item"], result.get("ref") or "", submission.drill)
-            )
+            fresh = Entry(id, told.body["checklist"], result["item"], result.get("ref") or "", told.drill)
+            entry = found.setdefault(id, fresh)
             grade = "major" if always_major else result.get("grade")
-            entry.verdicts[body["stage"]] = _TOLD | result | told | {"grade": grade}
-            entry.reported = submission.seq
+            entry.verdicts[told.body["stage"]] = {**_TOLD, **result, **_when(told), "grade": grade}
+            entry.reported = told.seq
 
 
-def _stepped(entry: Entry, submission: Submission, body: Mapping[str, Any]) -> None:
-    entry.steps.append(_STEP | body | {"seq": submission.seq})
-    if body["action"] == "extended":
-        entry.extended_to = body.get("due_on")
+def _when(told: Told) -> Mapping[str, Any]:
+    return {"round_id": told.body["round_id"], "inspected_on": told.body["inspected_on"]}
+
+
+def _stepped(entry: Entry, told: Told) -> None:
+    entry.steps.append({**_STEP, **told.body, "seq": told.seq})
+    if told.body["action"] == "extended":
+        entry.extended_to = told.body.get("due_on")
 
 
 def _order(entry: Entry) -> tuple[bool, bool, str, str]:

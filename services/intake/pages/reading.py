@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from services.intake.handlers import Intake
-from services.intake.pages.dossier import STAGES, Entry, dossier
+from services.intake.pages.dossier import STAGES, Entry, Told, dossier
 from services.intake.ports import Wanted
 from services.intake.records import Head, Submission
 from services.intake.rules.standing import moment
@@ -90,7 +90,10 @@ class Reading:
         telling = [each.id for each in listed if each.kind in ("inspection", "rectification")]
         whole = await self._intake.submissions.existing(telling)
         majors = [each.id for each in self._intake.rules.checklists() if each.every_finding_is_major]
-        return dossier(((each, orjson.loads(each.record)) for each in whole.values()), majors), listed
+        told = [
+            Told(each.kind, each.seq, orjson.loads(each.record), each.findings, each.drill) for each in whole.values()
+        ]
+        return dossier(told, majors), listed
 
     def enterprises(self, access: Access, search: str) -> tuple[list[tuple[str, Object]], int]:
         """The enterprises in the caller's scope whose name or code holds `search`: the first ones, and how many."""

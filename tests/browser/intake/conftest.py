@@ -2,24 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.intake.opening import OpenPage
 from tests.intake_site import ServedIntake, served
 
 # What the tests provoke on purpose, Chromium reports as a failed resource.
 EXPECTED = re.compile(r"status of (405|412|422)|net::ERR_FAILED")
 CHROMIUM = "/usr/bin/chromium"
-
-
-class OpenPage(Protocol):
-    """Opens a browser window for whoever holds a key; fails the test afterwards if the page had an error."""
-
-    def __call__(
-        self, who: str | None, path: str = "/", lang: str = "en", width: int = 1000
-    ) -> AbstractContextManager[Page]: ...
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.intake.conftest import OpenPage
+
+from tests.browser.intake.opening import OpenPage
 from tests.intake_site import ServedIntake
 from tests.intake_world import E1, E2, LINZI, inspection
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.intake.conftest import OpenPage
+
+from tests.browser.intake.opening import OpenPage
 from tests.intake_site import ServedIntake
 from tests.intake_world import E1, E2, inspection
 
@@ -47,7 +48,8 @@ def test_a_dropped_file_shows_what_became_of_each_row(open_page: OpenPage) -> No
     lines = "\n".join(json.dumps(each) for each in (good, bad))
     with open_page(E2) as page:
         data = page.evaluate_handle(
-            "(text) => { const data = new DataTransfer(); data.items.add(new File([text], 'two.ndjson')); return data; }",
+            "(text) => { const data = new DataTransfer();"
+            " data.items.add(new File([text], 'two.ndjson')); return data; }",
             lines,
         )
         page.dispatch_event("#drop", "drop", {"dataTransfer": data})

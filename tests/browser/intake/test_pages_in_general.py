@@ -3,7 +3,8 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from tests.browser.intake.conftest import OpenPage
+
+from tests.browser.intake.opening import OpenPage
 from tests.intake_site import ServedIntake
 from tests.intake_world import E1, inspection
 

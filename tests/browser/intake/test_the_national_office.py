@@ -2,7 +2,8 @@
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.intake.conftest import OpenPage
+
+from tests.browser.intake.opening import OpenPage
 from tests.intake_site import ServedIntake
 from tests.intake_world import E1, E2, E3
 
