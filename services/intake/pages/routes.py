@@ -190,6 +190,7 @@ class Site:
             request,
             template,
             label=label,
+            zone=self._intake.zone.key,
             role=role,
             may_submit=role in SUBMITTERS,
             may_register=access.allows(Action.REGISTER),

@@ -27,7 +27,7 @@ function start(texts) {
     row.insertCell().textContent = line.line ?? "";
     row.insertCell().textContent = texts[line.status] || line.status;
     const details = (line.errors || []).map((error) => (error.pointer ? `${error.detail} (${error.pointer})` : error.detail));
-    row.insertCell().textContent = ok && line.seq ? filled(texts.number, { seq: line.seq }) : details.join(" ");
+    row.insertCell().textContent = ok && line.seq ? filled(texts.number, { seq: line.seq }) : details.join("\n");
     if (!ok) row.className = "refused";
     part("batch-table").hidden = false;
   }

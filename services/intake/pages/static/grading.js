@@ -14,6 +14,9 @@ export function grading(block) {
   const fields = [...block.querySelectorAll("[data-part]")];
   const reds = [...block.querySelectorAll("[data-red]")];
 
+  // Points that somebody enters are meant: without the tick they would be lost in silence.
+  block.addEventListener("input", (event) => { if (event.target !== included) included.checked = true; });
+
   return {
     collect() {
       if (!included.checked) return null;

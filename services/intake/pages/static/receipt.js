@@ -4,8 +4,8 @@
 export function showReceipt(answer, after) {
   const card = document.getElementById("receipt");
   const part = (name) => card.querySelector(`[data-receipt="${name}"]`);
-  for (const name of ["accepted_at", "sha256"]) part(name).textContent = answer.receipt[name];
-  part("accepted_at").textContent = new Date(answer.receipt.accepted_at).toLocaleString(document.documentElement.lang);
+  part("sha256").textContent = answer.receipt.sha256;
+  part("accepted_at").textContent = new Date(answer.receipt.accepted_at).toLocaleString(document.documentElement.lang, { timeZone: card.dataset.zone });
   part("seq").textContent = answer.seq;
   part("submission_id").textContent = answer.submission_id;
   part("findings").textContent = (answer.findings || []).length;

@@ -22,10 +22,11 @@ export function clear(form, summary) {
 export function show(form, summary, refusal, find = () => null) {
   clear(form, summary);
   const placed = refusal.errors.map((error) => ({ error, field: find(error) || byPointer(form, error.pointer) }));
-  const first = placed.filter(({ field }) => field).map(({ error, field }) => mark(field, error)).sort(inOrder)[0];
+  placed.sort(inOrder);
+  for (const { error, field } of placed) if (field) mark(field, error);
   summary.append(heading(refusal), list(placed));
   summary.hidden = false;
-  (first || summary).focus();
+  (placed[0]?.field ? control(placed[0].field) : summary).focus();
 }
 
 function heading(refusal) {
@@ -86,9 +87,11 @@ function mark(field, error) {
   else (field.closest("label") || field).after(note);
   if (!focusable.matches("[type=radio], [type=checkbox], fieldset, div")) focusable.setAttribute("aria-invalid", "true");
   focusable.setAttribute("aria-describedby", `${focusable.getAttribute("aria-describedby") || ""} ${note.id}`.trim());
-  return focusable;
 }
 
+// As the fields stand in the page; what has no field comes last.
 function inOrder(one, other) {
-  return one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1;
+  if (!one.field || !other.field) return Number(!one.field) - Number(!other.field);
+  if (one.field === other.field) return 0;
+  return one.field.compareDocumentPosition(other.field) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1;
 }
