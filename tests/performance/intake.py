@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx
@@ -30,84 +30,68 @@ from rich.table import Table
 from deploy.local.kafka import LocalKafka
 from deploy.local.store import LocalStore
 from shared import topics
-from shared.rulesets.uscc import with_check_digit
 from shared.settings import Settings
-from tests.intake_world import LINZI, STAGES, WINDOW, hazard_unit, inspection
+from tests.intake_world import LINZI, STAGES, WINDOW, hazard_unit
 from tests.performance.intake_baseline import TOPIC
+from tests.performance.intake_load import CODES, ENTERPRISES, Generator, Order, generator
 
-SECONDS = float(os.environ.get("BENCH_SECONDS", "8"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "24"))
+TURNS = int(os.environ.get("BENCH_TURNS", "8"))
+SETTLES_S = 0.2
 BATCH_LINES = int(os.environ.get("BENCH_LINES", "100000"))
-ENTERPRISES, CLIENTS = 200, 64
+CLIENTS = 64
 ADMIN = "kc_" + "b" * 64
 INTAKE_PORT, BASELINE_PORT = 18751, 18752
-CODES = [with_check_digit(f"91370305MA4{number:06}") for number in range(ENTERPRISES)]
 
 
-@dataclass
-class Figures:
-    """What one run of a load gave: accepted per second, latencies in seconds, CPU seconds of the server per
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A short load of one server: accepted per second, p99 in seconds, CPU seconds of the server and store calls per
     submission.
     """
 
     rate: float
-    latencies: list[float]
+    p99_s: float
     cpu_s: float
-    count: int
-
-    @property
-    def p99(self) -> float:
-        return statistics.quantiles(self.latencies, n=100)[98] if len(self.latencies) > 1 else self.latencies[0]
+    calls: float
 
 
-class Posts:
-    """Prepared requests: raw bytes of HTTP/1.1, made before the clock starts."""
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server under load."""
 
-    def __init__(self, port: int, path: str, key: str | None) -> None:
-        self._port, self._path, self._key = port, path, key
-        self._bodies = [json.dumps(inspection(code, supersedes_reason="again")).encode() for code in CODES]
-        self._sent = 0
+    pid: int
+    port: int
+    path: str
+    key: str | None = None
 
-    def next(self) -> bytes:
-        self._sent += 1
-        body = self._bodies[self._sent % len(self._bodies)]
-        lines = [
-            f"POST {self._path} HTTP/1.1",
-            f"host: 127.0.0.1:{self._port}",
-            "content-type: application/json",
-            f"content-length: {len(body)}",
-            f"idempotency-key: {os.getpid()}-{time.time_ns()}-{self._sent}",
-        ]
-        if self._key:
-            lines.append(f"authorization: Bearer {self._key}")
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    def take(self, generator: Generator, clients: int, seconds: float, rate: float | None = None) -> Slice:
+        process = psutil.Process(self.pid)
+        cpu, calls = sum(process.cpu_times()[:2]), store_calls()
+        found = generator.load(Order(self.port, self.path, self.key, clients, seconds, rate))
+        used = (sum(process.cpu_times()[:2]) - cpu) / found.count
+        return Slice(found.rate, found.p99_s, used, (store_calls() - calls) / found.count)
 
 
-async def one_client(port: int, posts: Posts, until: float, gap_s: float, found: list[float]) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    next_at = time.perf_counter()
-    while (now := time.perf_counter()) < until:
-        if gap_s and now < next_at:
-            await asyncio.sleep(next_at - now)
-        next_at += gap_s
-        began = max(next_at - gap_s, now) if gap_s else now
-        writer.write(posts.next())
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        answer = await reader.readexactly(length)
-        if not head.startswith(b"HTTP/1.1 201"):
-            raise RuntimeError((head + answer)[:600].decode())
-        found.append(time.perf_counter() - began)
-    writer.close()
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Slices of the baseline and of intake in turn, so that whatever else the machine does meets both."""
+
+    base: Sequence[Slice]
+    ours: Sequence[Slice]
+
+    def ratio(self, name: str) -> float:
+        """The median over the turns of ours divided by the baseline's."""
+        return float(median(getattr(b, name) / getattr(a, name) for a, b in zip(self.base, self.ours, strict=True)))
 
 
-async def load(pid: int, port: int, posts: Posts, clients: int, seconds: float, rate: float | None = None) -> Figures:
-    """Closed loop, or paced at `rate` per second over all clients."""
-    process, found = psutil.Process(pid), list[float]()
-    gap = clients / rate if rate else 0.0
-    cpu, began = sum(process.cpu_times()[:2]), time.perf_counter()
-    await asyncio.gather(*(one_client(port, posts, began + seconds, gap, found) for _ in range(clients)))
-    taken = time.perf_counter() - began
-    return Figures(len(found) / taken, found, (sum(process.cpu_times()[:2]) - cpu) / len(found), len(found))
+def in_turn(generator: Generator, base: Server, ours: Server, clients: int, rate: float | None = None) -> Pairs:
+    slices: tuple[list[Slice], list[Slice]] = ([], [])
+    for turn in range(TURNS):
+        for place in (0, 1) if turn % 2 == 0 else (1, 0):
+            slices[place].append((base, ours)[place].take(generator, clients, SECONDS / TURNS, rate))
+            time.sleep(SETTLES_S)
+    return Pairs(*slices)
 
 
 def store_calls() -> float:
@@ -210,26 +194,32 @@ def measure(folder: Path, kafka: str, mongo: str) -> dict[str, float]:
         child(baseline, folder, f"http://127.0.0.1:{BASELINE_PORT}/openapi.json") as base_pid,
     ):
         keys = register()
-        base = Posts(BASELINE_PORT, "/submissions", None)
-        ours = Posts(INTAKE_PORT, "/v1/inspections", keys["enterprise"])
-        for server, port, posts in ((base_pid, BASELINE_PORT, base), (pid, INTAKE_PORT, ours)):
-            asyncio.run(load(server, port, posts, CLIENTS, 2.0))
-        figures: dict[str, Figures] = {}
-        calls = 0.0
-        for clients in (CLIENTS, 1):
-            figures[f"baseline_{clients}"] = asyncio.run(load(base_pid, BASELINE_PORT, base, clients, SECONDS))
-            before = store_calls()
-            figures[f"intake_{clients}"] = asyncio.run(load(pid, INTAKE_PORT, ours, clients, SECONDS))
-            if clients == CLIENTS:
-                calls = (store_calls() - before) / figures[f"intake_{clients}"].count
-        half = figures[f"baseline_{CLIENTS}"].rate / 2
-        base_half = asyncio.run(load(base_pid, BASELINE_PORT, base, CLIENTS, SECONDS, half))
-        ours_half = asyncio.run(load(pid, INTAKE_PORT, ours, CLIENTS, SECONDS, half))
-        found = {name: figure.rate for name, figure in figures.items()}
-        found |= {f"{name}_cpu_ms": figure.cpu_s * 1000 for name, figure in figures.items()}
-        found |= {"store_calls": calls, "baseline_p99_ms": base_half.p99 * 1000, "intake_p99_ms": ours_half.p99 * 1000}
+        base = Server(base_pid, BASELINE_PORT, "/submissions")
+        ours = Server(pid, INTAKE_PORT, "/v1/inspections", keys["enterprise"])
+        with generator() as load:
+            for server in (base, ours):
+                server.take(load, CLIENTS, 2.0)
+            many, one = in_turn(load, base, ours, CLIENTS), in_turn(load, base, ours, 1)
+            half = in_turn(load, base, ours, CLIENTS, median(each.rate for each in many.base) / 2)
+        found = figures(many, one, half)
         if BATCH_LINES:
             found |= batch(pid, keys["enterprise"], BATCH_LINES, folder)
+    return found
+
+
+def figures(many: Pairs, one: Pairs, half: Pairs) -> dict[str, float]:
+    """Medians; every `times_` is the median of the ratios of neighbouring slices."""
+    found: dict[str, float] = {}
+    for clients, pairs in ((CLIENTS, many), (1, one)):
+        for name, slices in (("baseline", pairs.base), ("intake", pairs.ours)):
+            found[f"{name}_{clients}"] = median(each.rate for each in slices)
+            found[f"{name}_{clients}_cpu_ms"] = median(each.cpu_s for each in slices) * 1000
+        found[f"times_rate_{clients}"] = pairs.ratio("rate")
+    found["times_cpu"] = many.ratio("cpu_s")
+    found["store_calls"] = median(each.calls for each in many.ours)
+    found["baseline_p99_ms"] = median(each.p99_s for each in half.base) * 1000
+    found["intake_p99_ms"] = median(each.p99_s for each in half.ours) * 1000
+    found["times_p99"] = half.ratio("p99_s")
     return found
 
 
@@ -247,9 +237,7 @@ def make_topic(kafka: str) -> None:
 
 def bars(found: dict[str, float]) -> list[tuple[str, float, str, bool]]:
     """(what, figure, bar, met)."""
-    many, one = found[f"intake_{CLIENTS}"] / found[f"baseline_{CLIENTS}"], found["intake_1"] / found["baseline_1"]
-    cpu = found[f"intake_{CLIENTS}_cpu_ms"] / found[f"baseline_{CLIENTS}_cpu_ms"]
-    p99 = found["intake_p99_ms"] / found["baseline_p99_ms"]
+    many, one, cpu, p99 = (found[f"times_{name}"] for name in (f"rate_{CLIENTS}", "rate_1", "cpu", "p99"))
     rows = [
         (f"accepted/s at {CLIENTS} clients, times the baseline", many, ">= 1.2", many >= 1.2),
         ("store calls per submission", found["store_calls"], "<= 0.2", found["store_calls"] <= 0.2),
