@@ -2,6 +2,7 @@
 rectifications.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -191,25 +192,32 @@ def speak_of_others(
 
     `denied` holds the items answered as a whole, `places` the ids of findings denied by reference.
     """
-    for id, finding in sorted(enterprise.findings.items()):
-        if finding.checklist != word.checklist or id in reported:
+    rank, checklist, round_id = word.rank, word.checklist, word.round_id
+    disputed: list[tuple[str, Finding, Outcome | None]] = []
+    for id, finding in enterprise.findings.items():
+        if finding.checklist != checklist or id in reported:
             continue
-        outcome = places.get(id) or denied.get(finding.item)
+        outcome, said = places.get(id) or denied.get(finding.item), finding.said[rank]
         if outcome is None:
-            if replaced is not None and _said_by(finding, word.rank, replaced):
-                withdraw_word(turn, finding, word.rank)
-        elif not _same_word(finding.said[word.rank], outcome, word.round_id):
-            deny(turn, finding, Said(word.round_id, outcome, None, word.on, word.submission), word.rank)
+            if replaced is not None and said is not None and said.submission == replaced.id:
+                disputed.append((id, finding, None))
+        # A stage that said so in this round before: its first word stands, nothing is new.
+        elif said is None or said.outcome is not outcome or said.round_id != round_id:
+            disputed.append((id, finding, outcome))
+    speak(turn, word, sorted(disputed))
 
 
-def _same_word(said: Said | None, outcome: Outcome, round_id: str) -> bool:
-    """The stage said so in this round before: its first word stands, nothing is new."""
-    return said is not None and said.outcome is outcome and said.round_id == round_id
-
-
-def _said_by(finding: Finding, rank: int, submission: Submission) -> bool:
-    said = finding.said[rank]
-    return said is not None and said.submission == submission.id
+def speak(turn: Turn, word: Word, disputed: Iterable[tuple[str, Finding, Outcome | None]]) -> None:
+    """Each finding is denied, or (None) not spoken of any more."""
+    denials: dict[Outcome, Said] = {}
+    for _, finding, outcome in disputed:
+        if outcome is None:
+            withdraw_word(turn, finding, word.rank)
+            continue
+        said = denials.get(outcome)
+        if said is None:
+            said = denials[outcome] = Said(word.round_id, outcome, None, word.on, word.submission)
+        deny(turn, finding, said, word.rank)
 
 
 def on_rectification(turn: Turn, enterprise: Enterprise, data: RectificationReported) -> None:

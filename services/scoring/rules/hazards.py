@@ -34,13 +34,20 @@ def moved(
     cause: Cause, about: Subject, episode: int, before: Standing | None, after: Standing | None, reason: str
 ) -> tuple[list[Derived], int]:
     """The events that lead from before to after, and the number of the last episode. `reason` is given when cleared."""
-    if after is None:
-        return ([cleared(cause, about, episode, reason)] if before is not None else []), episode
-    if before is None:
-        return [stated(RAISED, cause, about, episode + 1, after)], episode + 1
     if before == after:
         return [], episode
-    return [stated(UPDATED, cause, about, episode, after)], episode
+    return changed(cause, about, episode, before is not None, after, reason)
+
+
+def changed(
+    cause: Cause, about: Subject, episode: int, stood: bool, after: Standing | None, reason: str
+) -> tuple[list[Derived], int]:
+    """The same, of a hazard known to have changed; `stood`: whether one stood before."""
+    if after is None:
+        return [cleared(cause, about, episode, reason)], episode
+    if stood:
+        return [stated(UPDATED, cause, about, episode, after)], episode
+    return [stated(RAISED, cause, about, episode + 1, after)], episode + 1
 
 
 def stated(type_: str, cause: Cause, about: Subject, episode: int, standing: Standing) -> Derived:

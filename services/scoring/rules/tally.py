@@ -17,6 +17,7 @@ from services.scoring.rules.unit_index import NOTHING, Verdict
 from shared.events.base import Grade
 
 Counts = tuple[int, ...]
+MAJOR = Grade.MAJOR
 
 FINDING_COUNTS = (
     "open_major",
@@ -29,6 +30,7 @@ FINDING_COUNTS = (
     "recurrences",
     "carried_over",
 )
+OVERDUE_MAJOR = FINDING_COUNTS.index("overdue_major")
 NO_FINDING: Counts = (0,) * len(FINDING_COUNTS)
 HAZARD_UNIT_COUNTS = (
     "hazard_units",
@@ -65,11 +67,19 @@ def of_finding(finding: Finding, current: str | None) -> Counts:
     """A finding's part, in the order of `FINDING_COUNTS`."""
     if finding.state == CLOSED:
         return (0, 0, 0, 0, 0, finding.closed, finding.timely, 0, 0)
-    overdue, disputed = int(finding.overdue), int(finding.state == DISPUTED)
-    rest = (disputed, finding.closed, finding.timely, int(finding.recurrence), int(finding.opened_round != current))
-    if finding.grade is Grade.MAJOR:
-        return (1, 0, overdue, 0, *rest)
-    return (0, 1, 0, overdue, *rest)
+    # True and False count as 1 and 0; as whole numbers only sums of them leave this module.
+    major, overdue = finding.grade is MAJOR, finding.overdue
+    return (
+        major,
+        not major,
+        major and overdue,
+        overdue and not major,
+        finding.state == DISPUTED,
+        finding.closed,
+        finding.timely,
+        finding.recurrence,
+        finding.opened_round != current,
+    )
 
 
 def of_hazard_units(units: dict[str, HazardUnit] | None) -> Counts:
@@ -163,7 +173,7 @@ class Totals:
         """Files a finding of a real enterprise under what it now is. `forget_finding` comes first when it was filed."""
         if finding.state == CLOSED or finding.enterprise.withdrawn:
             return
-        if finding.grade is Grade.MAJOR:
+        if finding.grade is MAJOR:
             self.open_major.add(finding.id)
             if finding.overdue:
                 self.overdue_major.add(finding.id)

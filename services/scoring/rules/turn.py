@@ -1,11 +1,12 @@
 """One event being folded: what it touches, as it was before; `settle` works out every consequence of the difference."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from operator import add, sub
-from typing import Any, NamedTuple
+from typing import Any
 
 from services.scoring.rules import assessed, tally, unit_risk
-from services.scoring.rules.hazards import Standing, Subject, moved
+from services.scoring.rules.hazards import Standing, Subject, changed, moved
 from services.scoring.rules.measures import COLOURS, MICRO
 from services.scoring.rules.output import Cause, Derived
 from services.scoring.rules.rulebook import Index, Rulebook
@@ -14,15 +15,14 @@ from services.scoring.rules.tally import Totals
 from shared.events.base import Grade
 
 RED = len(COLOURS) - 1
+MAJOR = Grade.MAJOR
 RowKey = tuple[str, str, str]
 
 
-class FindingBefore(NamedTuple):
-    """What a finding was before the event."""
-
-    counts: tally.Counts
-    hazard: Standing | None
-    due_on: Any
+# What a finding is to counts, files and hazards: its counts, whether its enterprise was withdrawn, its due date, and
+# for a major finding that stands, its location. Plain tuples: each event takes several of them.
+View = tuple[tally.Counts, bool, date | None, bool, str | None]
+UNSEEN: View = (tally.NO_FINDING, False, None, False, None)
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Turn:
     totals: Totals
     book: Rulebook
     pending: Pending
-    findings: dict[str, tuple[Finding, FindingBefore]] = field(default_factory=dict)
+    findings: dict[str, tuple[Finding, View]] = field(default_factory=dict)
     enterprises: dict[tuple[bool, str], tuple[Enterprise, Standing | None]] = field(default_factory=dict)
     rebuilt: bool = False
     only_changes: bool = False
@@ -67,21 +67,22 @@ class Turn:
         if finding.id in self.findings:
             return
         self.touch(finding.enterprise)
-        if new:
-            before = FindingBefore(tally.NO_FINDING, None, None)
-        else:
-            before = FindingBefore(tally.of_finding(finding, self.unit.current), major_hazard(finding), finding.due_on)
-        self.findings[finding.id] = (finding, before)
+        self.findings[finding.id] = (finding, UNSEEN if new else view(finding, self.unit.current))
 
     def row(self, kind: str, id: str, content: object) -> None:
         """The row is to be written from its object at the next flush; None deletes it."""
         self.pending.rows[self.unit.id, kind, id] = content
 
 
-def major_hazard(finding: Finding) -> Standing | None:
-    """A major finding is a hazard while it is open; once overdue under a severer row of the policy."""
-    if finding.grade is not Grade.MAJOR or finding.state == CLOSED or finding.enterprise.withdrawn:
-        return None
+def view(finding: Finding, current: str | None) -> View:
+    """The finding as counts, files and hazards see it. A major finding is a hazard while it is open."""
+    withdrawn = finding.enterprise.withdrawn
+    stands = finding.grade is MAJOR and finding.state != CLOSED and not withdrawn
+    return tally.of_finding(finding, current), withdrawn, finding.due_on, stands, finding.location
+
+
+def major_hazard(finding: Finding) -> Standing:
+    """What is stated of a major finding; once overdue under a severer row of the policy."""
     facts = {
         "finding_id": finding.id,
         "checklist": finding.checklist,
@@ -120,30 +121,47 @@ def settle(turn: Turn) -> None:
     unit_risk.settle(turn.unit, turn.totals, was, turn.cause, turn.pending, only_changes=turn.only_changes)
 
 
-def settle_finding(turn: Turn, finding: Finding, was: FindingBefore) -> None:
+def settle_finding(turn: Turn, finding: Finding, before: View) -> None:
     """The finding's part of its enterprise, its hazard, and its assessment."""
-    unit, enterprise = turn.unit, finding.enterprise
-    counts = tally.of_finding(finding, unit.current)
-    if counts != was.counts and not turn.rebuilt:
-        enterprise.tally = tuple(map(add, enterprise.tally, map(sub, counts, was.counts)))
-    if not enterprise.drill and not turn.rebuilt:
-        turn.totals.forget_finding(finding.id, was.due_on)
-        turn.totals.see_finding(finding)
-    after = major_hazard(finding)
-    if was.hazard is not None or after is not None:
-        about = Subject(
-            "major_finding",
-            finding.id,
-            unit.id,
-            enterprise.id,
-            finding.round_id,
-            drill=enterprise.drill,
-        )
-        events, finding.hazards = moved(turn.cause, about, finding.hazards, was.hazard, after, turn.reason)
-        turn.pending.events += events
-    turn.pending.events.append(assessed.finding(finding, unit, turn.cause))
-    if finding.id in enterprise.findings:
+    after = view(finding, turn.unit.current)
+    if after != before:
+        if not turn.rebuilt:
+            count_finding(turn, finding, before, after)
+        state_finding(turn, finding, before, after)
+    turn.pending.events.append(assessed.finding(finding, turn.unit, turn.cause))
+    if finding.id in finding.enterprise.findings:
         turn.row("finding", finding.id, finding)
+
+
+def count_finding(turn: Turn, finding: Finding, before: View, after: View) -> None:
+    """Its part of its enterprise, and where the unit files it."""
+    enterprise = finding.enterprise
+    if after[0] != before[0]:
+        enterprise.tally = tuple(map(add, enterprise.tally, map(sub, after[0], before[0])))
+    if not enterprise.drill:
+        if before is not UNSEEN:
+            turn.totals.forget_finding(finding.id, before[2])
+        turn.totals.see_finding(finding)
+
+
+def state_finding(turn: Turn, finding: Finding, before: View, after: View) -> None:
+    """Its hazard: raised, restated when it fell overdue or its due date or place changed, cleared."""
+    stood, stands = before[3], after[3]
+    if not stood and not stands:
+        return
+    if stood and stands and _stated(before) == _stated(after):
+        return
+    drill = finding.enterprise.drill
+    about = Subject("major_finding", finding.id, turn.unit.id, finding.enterprise.id, finding.round_id, drill=drill)
+    standing = major_hazard(finding) if stands else None
+    events, finding.hazards = changed(turn.cause, about, finding.hazards, stood, standing, turn.reason)
+    turn.pending.events += events
+
+
+def _stated(found: View) -> tuple[bool, date | None, str | None]:
+    """What of a major finding that stands its hazard states: whether it is overdue, its due date and place."""
+    counts, _, due_on, _, location = found
+    return bool(counts[tally.OVERDUE_MAJOR]), due_on, location
 
 
 def settle_enterprise(turn: Turn, enterprise: Enterprise, before: Standing | None) -> None:
