@@ -108,9 +108,11 @@ class Reading:
         ]
         return sorted(found, key=lambda each: (each[1]["unit_id"], each[0]))[:LISTED], len(found)
 
-    def keys(self, access: Access) -> list[tuple[str, Object]]:
-        """The keys that the caller may revoke."""
-        role = access.principal.role
+    def keys(self, access: Access, search: str) -> tuple[list[tuple[str, Object]], int]:
+        """The keys that the caller may revoke and whose label, id or scope holds `search`: the first ones, and how
+        many.
+        """
+        role, wanted = access.principal.role, search.strip().casefold()
 
         def mine(found: Object) -> bool:
             if role in (Role.ADMIN, Role.NATIONAL):
@@ -122,7 +124,12 @@ class Reading:
                 and all(access.allows(Action.ISSUE_KEYS, None, code) for code in codes)
             )
 
-        return sorted((each for each in access.registry.all("keys").items() if mine(each[1])), key=_live_first)
+        found = [
+            (id, each)
+            for id, each in access.registry.all("keys").items()
+            if mine(each) and wanted in f"{id} {each.get('label')} {' '.join(each.get('enterprises') or ())}".casefold()
+        ]
+        return sorted(found, key=_live_first)[:LISTED], len(found)
 
 
 def version_key(round_id: str, stage: str, checklist: str, *, drill: bool = False) -> str:

@@ -153,11 +153,12 @@ class Site:
             classes=CLASSES,
         )
 
-    async def keys(self, request: Request, access: Reader) -> Response:
+    async def keys(self, request: Request, access: Reader, q: Short = "") -> Response:
         """Issue and revoke keys."""
         access.require_role(Action.ISSUE_KEYS)
-        found = self._read.keys(access)
-        return self._show(request, access, "keys.html", keys=found, issuable=ISSUABLE[access.principal.role])
+        found, count = self._read.keys(access, q)
+        issuable = ISSUABLE[access.principal.role]
+        return self._show(request, access, "keys.html", keys=found, count=count, q=q, issuable=issuable)
 
     async def _dossier(self, request: Request, access: Access, enterprise_id: str) -> Response:
         self._require_read(access, enterprise_id)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -184,3 +185,20 @@ def test_chinese_errors_come_in_chinese(open_page: OpenPage) -> None:
         expect(page.locator("#wrong")).to_contain_text("有 2 处需要修改")
         expect(page.locator('fieldset[data-item="1.1"] .wrong').first).to_contain_text("隐患须分级")
         assert page.evaluate("document.activeElement.dataset.field") == "grade"
+
+
+def test_after_the_window_a_reason_is_asked_for(open_page: OpenPage, site: ServedIntake) -> None:
+    in_time = site.world.time.now
+    site.world.time.now = in_time + timedelta(days=30)
+    try:
+        with open_page(E2, form(E2, "general-78")) as page:
+            expect(page.locator("#late_reason")).to_be_visible()
+            page.click("#rest")
+            page.click("#send")
+            expect(page.locator("#late_reason")).to_be_focused()
+            page.fill("#late_reason", "停产检修")
+            page.click("#send")
+            expect(page.locator("#receipt")).to_be_visible()
+    finally:
+        site.world.time.now = in_time
+    assert stored(site, E2)[0]["late_reason"] == "停产检修"

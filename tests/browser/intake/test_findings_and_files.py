@@ -1,8 +1,10 @@
 """Rectifications below the findings, and files that are dropped on the page."""
 
+import io
 import json
 
 import pytest
+from openpyxl import load_workbook
 from playwright.sync_api import expect
 
 from tests.browser.intake.opening import OpenPage
@@ -55,6 +57,27 @@ def test_a_dropped_file_shows_what_became_of_each_row(open_page: OpenPage) -> No
         page.dispatch_event("#drop", "drop", {"dataTransfer": data})
         expect(page.locator("#batch-said")).to_have_text("Done: 1 taken, 1 refused.")
         expect(page.locator("#batch-table tbody tr.refused")).to_contain_text("There is no checklist none")
+
+
+def test_the_template_filled_in_is_taken_and_a_wrong_cell_is_named(open_page: OpenPage, site: ServedIntake) -> None:
+    with open_page(E2) as page:
+        with page.expect_download() as download:
+            page.click("a[href*='mhd-2017-121/template.xlsx']")
+        book = load_workbook(io.BytesIO(download.value.path().read_bytes()))
+        sheet = book.worksheets[0]
+        columns = {str(cell.value).rstrip("*"): cell.column for cell in sheet[1]}
+        for row in range(2, 22):
+            sheet.cell(row, columns["检查日期"], "2023-02-18")
+            sheet.cell(row, columns["结果"], "符合")
+            sheet.cell(row, columns["替换原因"], "改用表格")
+        filled = io.BytesIO()
+        book.save(filled)
+        page.set_input_files("#file", {"name": "自查.xlsx", "mimeType": "", "buffer": filled.getvalue()})
+        expect(page.locator("#batch-said")).to_have_text("Done: 1 taken, 0 refused.")
+        sheet.cell(2, columns["结果"], "也许")
+        book.save(wrong := io.BytesIO())
+        page.set_input_files("#file", {"name": "自查.xlsx", "mimeType": "", "buffer": wrong.getvalue()})
+        expect(page.locator("#batch-said")).to_have_text("Done: 0 taken, 1 refused.")
 
 
 def test_a_file_of_another_kind_and_a_service_without_batches_are_told_plainly(open_page: OpenPage) -> None:

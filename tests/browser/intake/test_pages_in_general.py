@@ -39,6 +39,12 @@ def test_a_page_has_no_accessibility_violation_and_fits_its_screen(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+def test_axe_would_find_a_field_without_a_label(open_page: OpenPage) -> None:
+    with open_page(E1) as page:
+        page.evaluate("document.querySelector('main').append(document.createElement('input'))")
+        assert "label" in {each["id"] for each in Axe().run(page).response["violations"]}
+
+
 @pytest.mark.parametrize("checklist", ["mhd-2017-121", "general-78", "aq-3067-2026"])
 def test_a_form_page_stays_under_60_kb_in_all(open_page: OpenPage, site: ServedIntake, checklist: str) -> None:
     with open_page(E1) as page:

@@ -29,10 +29,12 @@ export class Attempt {
   constructor(name) {
     this.name = `kc:attempt:${name}`;
     this.nonce = kept.get(this.name) || fresh();
-    kept.put(this.name, this.nonce);
   }
 
-  key(content) { return `page-${this.nonce}-${digest(content)}`; }
+  key(content) {
+    kept.put(this.name, this.nonce);
+    return `page-${this.nonce}-${digest(content)}`;
+  }
 
   done() { kept.drop(this.name); this.nonce = fresh(); }
 }
