@@ -50,7 +50,7 @@ PARTS = (
     Part("intake", "cursors"),
     Part("intake", "days"),
 )
-# Who holds what at the moment, and what restoring itself notes: nothing to keep. Reporting derives the rest of its store.
+# Who holds what at the moment, and what restoring itself notes. The rest of reporting's store is derived.
 PASSING = {"intake": {"leases", "replicas", "restores"}, "notify": {"replicas"}}
 SUBMISSIONS = next(part for part in PARTS if part.collection == "submissions")
 FILES = next(part for part in PARTS if part.collection == "evidence.files")

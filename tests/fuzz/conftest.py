@@ -1,4 +1,4 @@
-"""One running system for the fuzz campaign. `--requests N` and `--seed N` choose how much, and which."""
+"""One running system for the fuzz campaign. `--requests N` and `--fuzz-seed N` choose how much, and which."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.system import County, running
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--requests", type=int, default=10_000, help="How many requests to generate.")
+    parser.addoption("--requests", type=int, default=10_200, help="How many requests to generate.")
     parser.addoption("--fuzz-seed", type=int, default=1, help="Draws the same requests again.")
 
 

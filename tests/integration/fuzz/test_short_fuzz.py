@@ -1,6 +1,8 @@
 """The fuzz campaign's attack, four hundred requests long, with every hostile file; `make fuzz` is the whole of it."""
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -23,6 +25,16 @@ def test_hostile_files_are_refused_and_leave_nothing(attack: Attack) -> None:
     assert attack.crashes == []
     assert all(0 not in statuses for statuses in found.values())
     assert attack.stored() == set()
+
+
+def test_the_attack_notices_a_crash_and_an_error_that_is_not_explained(attack: Attack) -> None:
+    blank = replace(attack, statuses=Counter(), crashes=[], untold=[], accepted=set())
+    blank.take("told", "POST", "/v1/inspections", 500, {"content-type": "application/problem+json"}, b"")
+    blank.take("told", "POST", "/v1/inspections", 422, {"content-type": "text/html"}, b"")
+    blank.take("told", "POST", "/v1/inspections", 201, {"content-type": "application/json"}, b'{"submission_id": "s"}')
+    blank.close()
+    assert len(blank.crashes) == len(blank.untold) == 1
+    assert blank.accepted == {"s"}
 
 
 def test_no_generated_request_makes_a_service_stumble_or_is_stored_unaccepted(attack: Attack) -> None:
