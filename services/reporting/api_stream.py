@@ -7,7 +7,8 @@ import orjson
 from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse
 
-from services.reporting.changes import Change, ChangeFeed
+from services.reporting.changes import ChangeFeed
+from services.reporting.documents import Document
 from shared.http.auth import Access, Authenticator, Current
 from shared.http.permissions import Action
 
@@ -28,20 +29,21 @@ def stream_routes(feed: ChangeFeed) -> APIRouter:
 
 async def _events(request: Request, feed: ChangeFeed, last_id: str | None) -> AsyncIterator[dict[str, Any]]:
     authenticator: Authenticator = request.app.state.auth
-    yield {"event": "hello", "data": "{}", "retry": 2000}
     async for change in feed.follow(last_id):
+        if change.document is None:
+            yield {"id": change.id, "event": "reset" if change.hole else "hello", "data": "{}", "retry": 2000}
+            continue
         # Asked again for each event: a key that is revoked meanwhile gets nothing more.
         access = authenticator.access(request)
         if access is None:
             return
-        if _may_see(access, change):
+        if _may_see(access, change.document):
             document = change.document
             body = {name: document[name] for name in ("kind", "about_id", "unit_id", "at", "about")}
             yield {"id": change.id, "event": document["kind"], "data": orjson.dumps(body).decode()}
 
 
-def _may_see(access: Access, change: Change) -> bool:
-    document = change.document
+def _may_see(access: Access, document: Document) -> bool:
     enterprise_id = document["about_id"] if document["kind"] == "enterprise" else None
     action = Action.READ_SUBMISSIONS if document["kind"] == "finding" else Action.READ_RISK
     return access.allows(action, document["unit_id"], enterprise_id)

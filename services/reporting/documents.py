@@ -46,6 +46,11 @@ INDEXES = (
     Index("findings", ("unit_id", "_id")),
     Index("findings", ("enterprise_id", "_id")),
     Index("finding_rounds", ("unit_id", "round_id", "_id")),
+    Index("enterprise_history", ("unit_id", "enterprise_id", "order")),
+    Index("finding_history", ("finding_id", "order")),
+    Index("findings", ("unit_id", "order")),
+    Index("round_history", ("round_id", "unit_id")),
+    Index("alert_steps", ("alert_id", "version")),
     Index("alerts", ("unit_id", "opened_at")),
     Index("alerts", ("enterprise_id", "opened_at")),
     Index("answers", ("unit_id", "at")),
@@ -55,7 +60,9 @@ INDEXES = (
     Index("rounds", ("round_id", "unit_id")),
     Index("subjects", ("gapped",)),
     Index("subjects", ("subject",)),
+    Index("subjects", ("partition", "order")),
     Index("changes", ("stream", "order")),
+    Index("changes", ("stream", "written_ms")),
 )
 
 
@@ -86,8 +93,8 @@ class ReadModels(Protocol):
         """
         ...
 
-    async def sums(self, collection: str, field: str, by: str) -> dict[str, int]:
-        """Sum of an integer field over the collection, grouped by another field."""
+    async def remove(self, collection: str, where: Where) -> None:
+        """Removes the documents that fit."""
         ...
 
 

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 import rfc8785
 
+from services.reporting.at_cut import AtCut, Cut
 from services.reporting.documents import Document, ReadModels, stamp
-from services.reporting.facts import Facts, Moved
+from services.reporting.facts import Facts
 from services.reporting.rules.evaluation import UnitEvaluation, UnitFacts, evaluate_unit
 from services.reporting.rules.nation import NationalEvaluation, evaluate_nation
 from services.reporting.rules.suggestions import Suggestion
@@ -24,7 +25,6 @@ from shared.rulesets.unit_index import UnitIndex
 
 PATIENCE_S = 6.0
 STEP_S = 0.1
-Cut = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,8 @@ class Freezer:
         waited = 0.0
         while True:
             cut = await self._cut(seen)
-            try:
-                if cut is not None:
-                    return await self._build(round_id, unit_id, by, cut)
-            except Moved:
-                pass
+            if cut is not None:
+                return await self._build(round_id, unit_id, by, cut)
             if waited >= self.patience_s:
                 raise Unavailable("projection", "scoring has not caught up with what has been reported", 5)
             waited += STEP_S
@@ -102,8 +99,9 @@ class Freezer:
         )
 
     async def _build(self, round_id: str, unit_id: str | None, by: str, cut: Cut) -> Frozen | None:
-        facts = Facts(self.models, self.registry, cut)
-        cut_off = {"inspections.v1": cut, "alerts.v1": await self._seen_of("alerts.v1")}
+        alerts_cut = await self._seen_of("alerts.v1")
+        facts = Facts(AtCut(self.models, cut, alerts_cut), self.registry)
+        cut_off = {"inspections.v1": cut, "alerts.v1": alerts_cut}
         if unit_id is None:
             nation = await self._nation(round_id, facts)
             return await self._keep(nation, cut_off, by) if nation else None

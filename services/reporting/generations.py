@@ -73,8 +73,8 @@ class Live:
     ) -> list[Document]:
         return await self.models.find(collection, where, sort=sort, limit=limit, fields=fields)
 
-    async def sums(self, collection: str, field: str, by: str) -> dict[str, int]:
-        return await self.models.sums(collection, field, by)
+    async def remove(self, collection: str, where: Where) -> None:
+        await self.models.remove(collection, where)
 
 
 class Projector:

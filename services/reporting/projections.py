@@ -25,11 +25,11 @@ def project(event: Event, delivery: Delivery) -> list[Write]:
         return [_submission(event, data, delivery)]
     for model, projection in _PROJECTIONS:
         if isinstance(data, model):
-            return [*projection(event, data), *_change(data, delivery, stamp(event.time))]
+            return [*projection(event, data, delivery), *_change(data, delivery, stamp(event.time))]
     return []
 
 
-def _unit(event: Event, data: UnitAssessed) -> list[Write]:
+def _unit(event: Event, data: UnitAssessed, _: Delivery) -> list[Write]:
     order = data.log_position.offset
     document = _assessed(event, data) | {"round_id": data.round_id, "colour": data.colour}
     return [
@@ -39,7 +39,7 @@ def _unit(event: Event, data: UnitAssessed) -> list[Write]:
     ]
 
 
-def _enterprise(event: Event, data: EnterpriseAssessed) -> list[Write]:
+def _enterprise(event: Event, data: EnterpriseAssessed, _: Delivery) -> list[Write]:
     if data.drill:
         return []
     order, name = data.log_position.offset, data.enterprise_id
@@ -48,10 +48,11 @@ def _enterprise(event: Event, data: EnterpriseAssessed) -> list[Write]:
     return [
         Write("enterprises", f"{data.unit_id}:{name}", order, document),
         Write("enterprise_rounds", in_round, order, document),
+        Write("enterprise_history", f"{in_round}:{order:019d}", order, document),
     ]
 
 
-def _finding(event: Event, data: FindingAssessed) -> list[Write]:
+def _finding(event: Event, data: FindingAssessed, _: Delivery) -> list[Write]:
     order, name = data.log_position.offset, str(data.finding_id)
     document = _assessed(event, data) | {
         "enterprise_id": data.enterprise_id,
@@ -59,27 +60,29 @@ def _finding(event: Event, data: FindingAssessed) -> list[Write]:
         "state": data.state,
         "drill": data.drill,
     }
+    past = document | {"finding_id": name}
     return [
         Write("findings", name, order, document),
         Write("finding_rounds", f"{name}:{data.round_id}", order, document),
+        Write("finding_history", f"{name}:{order:019d}", order, past),
     ]
 
 
-def _fold(event: Event, data: FoldProgressed) -> list[Write]:
+def _fold(event: Event, data: FoldProgressed, _: Delivery) -> list[Write]:
     document = _document(event, data) | {"partition": data.partition, "position": data.position}
     return [Write("folds", str(data.partition), data.position, document)]
 
 
-def _hazard(event: Event, data: HazardRaised) -> list[Write]:
+def _hazard(event: Event, data: HazardRaised, _: Delivery) -> list[Write]:
     return [Write("hazards", str(data.hazard_id), data.log_position.offset, _assessed(event, data))]
 
 
-def _clearing(event: Event, data: HazardCleared) -> list[Write]:
+def _clearing(event: Event, data: HazardCleared, _: Delivery) -> list[Write]:
     # A document of its own: the hazard's facts stay readable after it is cleared.
     return [Write("clearings", str(data.hazard_id), data.log_position.offset, _assessed(event, data))]
 
 
-def _alert(event: Event, data: AlertSnapshot) -> list[Write]:
+def _alert(event: Event, data: AlertSnapshot, delivery: Delivery) -> list[Write]:
     alert_id = str(data.alert_id)
     document = {
         "unit_id": data.unit_id,
@@ -88,26 +91,39 @@ def _alert(event: Event, data: AlertSnapshot) -> list[Write]:
         "drill": data.drill,
         "opened_at": stamp(data.opened_at),
         "at": stamp(data.at),
+        "log_position": _position(delivery),
         "data": data.model_dump(mode="json"),
     }
-    step = document | {"alert_id": alert_id, "type": event.type}
+    step = document | {"alert_id": alert_id, "type": event.type, "version": data.version}
     name = f"{alert_id}:{data.version:09d}"
-    found = [Write("alerts", alert_id, data.version, document), Write("alert_steps", name, data.version, step)]
+    found = [
+        Write("alerts", alert_id, data.version, document),
+        Write("alert_steps", name, _first_stands(delivery), step),
+    ]
     if isinstance(data, AlertAcknowledged):
-        found.append(Write("answers", name, data.version, step))
+        found.append(Write("answers", name, _first_stands(delivery), step))
     return found
 
 
-def _message(event: Event, data: AlertDelivered | AlertDeliveryFailed) -> list[Write]:
+def _message(event: Event, data: AlertDelivered | AlertDeliveryFailed, _: Delivery) -> list[Write]:
     # A success outranks a failure of the same attempt: the receiver has it.
     order = data.attempt * 2 + isinstance(data, AlertDelivered)
     document = _document(event, data) | {"unit_id": data.unit_id, "alert_id": str(data.alert_id), "type": event.type}
     return [Write("deliveries", str(data.delivery_id), order, document)]
 
 
-def _round(event: Event, data: RoundOpened) -> list[Write]:
-    document = _assessed(event, data) | {"round_id": data.round_id}
-    return [Write("rounds", f"{data.round_id}:{data.unit_id}", data.revision, document)]
+def _round(event: Event, data: RoundOpened, delivery: Delivery) -> list[Write]:
+    document = _assessed(event, data) | {"round_id": data.round_id, "log_position": _position(delivery)}
+    name = f"{data.round_id}:{data.unit_id}"
+    return [
+        Write("rounds", name, data.revision, document),
+        Write(
+            "round_history",
+            f"{name}:{data.revision:09d}",
+            _first_stands(delivery),
+            document | {"revision": data.revision},
+        ),
+    ]
 
 
 def _submission(event: Event, data: Submitted, delivery: Delivery) -> Write:
@@ -123,10 +139,19 @@ def _submission(event: Event, data: Submitted, delivery: Delivery) -> Write:
         "drill": data.drill,
         "at": stamp(data.accepted_at),
         "correction": bool(fields.get("supersedes") or fields.get("supplement_to") or fields.get("late")),
-        "log_position": {"partition": delivery.partition, "offset": delivery.offset},
+        "log_position": _position(delivery),
         "data": fields,
     }
-    return Write("submissions", str(data.submission_id), delivery.offset, document)
+    return Write("submissions", str(data.submission_id), _first_stands(delivery), document)
+
+
+def _position(delivery: Delivery) -> Document:
+    return {"partition": delivery.partition, "offset": delivery.offset}
+
+
+def _first_stands(delivery: Delivery) -> int:
+    """The order of what never changes: a copy delivered later must not move it behind a cut-off."""
+    return -delivery.offset
 
 
 def _assessed(event: Event, data: Any) -> Document:
@@ -147,10 +172,11 @@ def _change(data: Any, delivery: Delivery, at: str) -> list[Write]:
     kind, about_id, about = described
     stream = f"{delivery.topic}:{delivery.partition}"
     document = {"stream": stream, "kind": kind, "about_id": about_id, "unit_id": data.unit_id, "at": at, "about": about}
+    document["written_ms"] = delivery.timestamp_ms
     return [Write("changes", f"{stream}:{delivery.offset}", delivery.offset, document)]
 
 
-_Projection = Callable[[Event, Any], list[Write]]
+_Projection = Callable[[Event, Any, Delivery], list[Write]]
 _PROJECTIONS: tuple[tuple[type | tuple[type, ...], _Projection], ...] = (
     (UnitAssessed, _unit),
     (EnterpriseAssessed, _enterprise),

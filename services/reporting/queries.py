@@ -1,7 +1,7 @@
 """What the API and the pages read: one function per answer, over the read models and the registry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from services.reporting.documents import Document, ReadModels, stamp
 from services.reporting.round_findings import findings_in_round
 from services.reporting.rules.rates import Rate, four_rates, summed
 from services.reporting.sequences import merged, missing
+from services.reporting.tally import Tally
 from shared.events.risk import EnterpriseAssessed, FindingAssessed
 from shared.registry import Registry
 
@@ -21,6 +22,10 @@ class Reads:
 
     models: ReadModels
     registry: Registry
+    tally: Tally = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tally", Tally(self.models))
 
     async def units(self, ids: Sequence[str]) -> list[Document]:
         """A line per unit, in the order given; units without a result have no colour."""
@@ -119,7 +124,7 @@ class Reads:
         accepted = sum(int(count.get("accepted", 0)) for count in counts)
         folds = [row["data"] for row in await self.models.find("folds", {})]
         scored = sum(fold[name] for fold in folds for name in _SCORED)
-        projected = sum((await self.models.sums("subjects", "seen", "partition")).values())
+        projected = await self.tally.seen()
         return {
             "accepted": accepted,
             "scored": scored,
@@ -131,8 +136,11 @@ class Reads:
     async def _gaps(self, folds: Sequence[Document]) -> list[Document]:
         gapped = await self.models.find("subjects", {"gapped": True}, limit=500)
         by_subject: dict[str, Document] = {}
-        for subject in sorted({row["subject"] for row in gapped}):
-            rows = await self.models.find("subjects", {"subject": subject})
+        names = sorted({row["subject"] for row in gapped})
+        everywhere: dict[str, list[Document]] = {name: [] for name in names}
+        for row in await self.models.find("subjects", {"subject": {"$in": names}}) if names else ():
+            everywhere[row["subject"]].append(row)
+        for subject, rows in everywhere.items():
             absent = missing(merged([span for row in rows for span in row["spans"]]))
             if absent:
                 by_subject[subject] = {"subject": subject, "unit_id": rows[-1]["unit_id"], "not_projected": absent}

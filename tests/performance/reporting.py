@@ -76,8 +76,8 @@ class Counting:
         self.read += len(found)
         return found
 
-    async def sums(self, collection: str, field: str, by: str) -> dict[str, int]:
-        return await self._models.sums(collection, field, by)
+    async def remove(self, collection: str, where: Where) -> None:
+        await self._models.remove(collection, where)
 
 
 async def seconds(work: Awaitable[Any]) -> float:

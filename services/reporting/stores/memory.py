@@ -62,11 +62,9 @@ class MemoryReadModels:
         """Removes everything."""
         self.collections.clear()
 
-    async def sums(self, collection: str, field: str, by: str) -> dict[str, int]:
-        found: dict[str, int] = defaultdict(int)
-        for document in self.collections[collection].values():
-            found[str(document[by])] += document[field]
-        return dict(found)
+    async def remove(self, collection: str, where: Where) -> None:
+        kept = self.collections[collection]
+        self.collections[collection] = {name: row for name, row in kept.items() if not fits(row, where)}
 
 
 def fits(document: Mapping[str, Any], where: Where) -> bool:

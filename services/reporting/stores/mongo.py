@@ -62,10 +62,8 @@ class MongoReadModels:
         rows: list[Document] = await cursor.limit(limit).to_list(None)
         return rows
 
-    async def sums(self, collection: str, field: str, by: str) -> dict[str, int]:
-        stages = [{"$group": {"_id": f"${by}", "sum": {"$sum": f"${field}"}}}]
-        rows = await self._collection(collection).aggregate(stages).to_list(None)
-        return {str(row["_id"]): int(row["sum"]) for row in rows}
+    async def remove(self, collection: str, where: Where) -> None:
+        await self._collection(collection).delete_many(dict(where))
 
     async def _bulk(self, name: str, replacements: list[Any]) -> None:
         try:

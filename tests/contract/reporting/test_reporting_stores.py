@@ -82,9 +82,10 @@ async def test_only_the_fields_named_are_read(models: ReadModels) -> None:
     assert await models.find("things", {}, fields=("deep.n",)) == [{"_id": "a", "deep": {"n": 1}}]
 
 
-async def test_sums_are_grouped(models: ReadModels) -> None:
-    await models.replace_newer([write(f"d{n}", 1, seen=n, partition=str(n % 2)) for n in range(5)])
-    assert await models.sums("things", "seen", "partition") == {"0": 6, "1": 4}
+async def test_what_fits_is_removed_and_nothing_else(models: ReadModels) -> None:
+    await models.replace_newer([write(f"d{n}", n, stream="x" if n % 2 else "y") for n in range(6)])
+    await models.remove("things", {"stream": "x", "order": {"$lt": 4}})
+    assert [row["_id"] for row in await models.find("things", {})] == ["d0", "d2", "d4", "d5"]
 
 
 async def test_what_is_read_is_no_handle_on_what_is_kept(models: ReadModels) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from services.reporting.freezing import Freezer, genuine
 from services.reporting.handlers import on_events
+from services.reporting.projections import project
 from services.reporting.stores.memory import MemoryEvaluations, MemoryReadModels
 from services.reporting.suggestions import load_suggestions
 from shared.errors import Unavailable
@@ -131,9 +132,55 @@ async def test_it_waits_a_little_for_scoring_to_catch_up() -> None:
 
 async def test_a_document_beyond_the_cut_off_is_never_mixed_in() -> None:
     models = await county()
-    await on_events(models, [delivered(event(finding_assessed("new", offset=7)), 4)])
-    with pytest.raises(Unavailable):
-        await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    before = await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    beyond = [
+        finding_assessed("new", offset=7),
+        finding_assessed(offset=7, by=(Stage.EXPERT_VERIFICATION,), state="closed"),
+        enterprise_assessed(offset=7),
+        unit_assessed(7, index=10.0),
+    ]
+    await on_events(models, [delivered(event(found), 4 + place) for place, found in enumerate(beyond)])
+    after = await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    assert before is not None
+    assert after is not None
+    assert after.id == before.id
+
+
+async def test_a_round_changed_beyond_the_cut_off_is_read_as_it_was_opened_before() -> None:
+    models = await county()
+    changed = delivered(round_opened(revision=2, guidance_class="demonstration"), 9)
+    known = await models.find("rounds", {})
+    await models.replace_newer(project(changed[1], changed[0]))
+    assert (await models.find("rounds", {})) != known
+    found = await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    assert found is not None
+    assert found.content()["guidance_class"]["decided"] == known[0]["data"]["guidance_class"]
+
+
+async def test_an_alert_that_moves_on_while_the_evaluation_is_built_is_read_at_the_cut_off() -> None:
+    models = await county()
+    before = await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    late = [
+        alert(alerts.AlertReopened, 4, minutes=100, state="open", reason="x", by="x"),
+        alert(alerts.AlertOpened, 1, name="a-2"),
+    ]
+    for place, found in enumerate(late):
+        where, one = delivered(event(found), 5 + place)
+        await models.replace_newer(project(one, where))
+    after = await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    assert before is not None
+    assert after is not None
+    assert after.content()["alert_response"] == before.content()["alert_response"]
+
+
+async def test_a_freeze_under_load_that_never_pauses_is_answered() -> None:
+    models, waiting = await county(), Waiting()
+    offset = 10
+    for number in range(40):
+        busy = [finding_assessed(f"busy-{number}", offset=offset + number), unit_assessed(offset + number)]
+        await on_events(models, [delivered(event(one), offset + 2 * number + n) for n, one in enumerate(busy)])
+        assert await freezer(models, waiting).freeze(ROUND, UNIT, "a") is not None
+    assert waiting.slept == 0
 
 
 async def test_a_unit_ahead_of_the_cut_off_is_read_from_its_history() -> None:

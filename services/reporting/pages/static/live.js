@@ -46,5 +46,7 @@
   const source = new EventSource("/v1/stream");
   source.onopen = () => say(true);
   source.onerror = () => say(false);
+  // Away for longer than changes are kept: the page is read anew.
+  source.addEventListener("reset", () => { if (waiting === null) waiting = setTimeout(refresh, 300); });
   for (const kind of ["unit", "enterprise", "finding", "alert", "round"]) source.addEventListener(kind, changed);
 })();
