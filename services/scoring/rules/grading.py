@@ -2,13 +2,16 @@
 
 from datetime import date
 
+import orjson
+
 from services.scoring.rules.measures import COLOURS, MICRO, Json
-from services.scoring.rules.rulebook import Grading, Rulebook
+from services.scoring.rules.rulebook import Grading, Rulebook, contribution
 from services.scoring.rules.state import STAGE_NAMES, Enterprise, Graded
 from shared.errors import Rejected
 from shared.events.inspections import Grading as Reported
 
 STEP = MICRO // 100  # the least change shown: a hundredth of a point
+MOST_KEPT = 5000  # contributions kept as JSON, of some 200 bytes each
 RED = len(COLOURS) - 1
 Offer = tuple[int, str, int, int]  # size, input, direction, colour
 
@@ -69,28 +72,23 @@ def shown(enterprise: Enterprise, graded: Graded, table: Grading) -> Json:
     }
 
 
-def contributions(graded: Graded, table: Grading) -> list[Json]:
+def contributions(graded: Graded, table: Grading) -> list[orjson.Fragment]:
     """One per item, in the table's order: their points sum to the score."""
     found = table.untouched.copy()
     deductions, bonuses = graded.deductions, graded.bonuses
-    rule, version = table.rule_set.id, table.rule_set.version
     for code in (deductions | bonuses) if bonuses else deductions:
-        item, deduction, bonus = table.items[code], deductions.get(code, 0), bonuses.get(code, 0)
-        kept = max(0, item.points - deduction) + min(bonus, item.bonus_max)
-        inputs = {
-            "item": code,
-            "points": item.points / MICRO,
-            "deduction": deduction / MICRO,
-            "bonus": bonus / MICRO,
-        }
-        found[code] = {
-            "rule": rule,
-            "version": version,
-            "clause": item.clause,
-            "inputs": inputs,
-            "points": kept / MICRO,
-        }
+        found[code] = contribution_of(code, deductions.get(code, 0), bonuses.get(code, 0), table)
     return list(found.values())
+
+
+def contribution_of(code: str, deduction: int, bonus: int, table: Grading) -> orjson.Fragment:
+    """An item's contribution. The same few deductions come again and again, so each is written once."""
+    shown = table.shown.get((code, deduction, bonus))
+    if shown is None:
+        if len(table.shown) >= MOST_KEPT:
+            table.shown.clear()
+        shown = table.shown[code, deduction, bonus] = contribution(table.rule_set, table.items[code], deduction, bonus)
+    return shown
 
 
 def smallest_change(enterprise: Enterprise, graded: Graded, table: Grading) -> list[Json]:

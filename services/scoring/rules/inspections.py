@@ -12,6 +12,8 @@ from shared.errors import Rejected
 from shared.events.base import Outcome
 from shared.events.inspections import InspectionSubmitted, ItemResult
 
+FINDING, CONFORM = Outcome.FINDING, Outcome.CONFORM
+
 
 @dataclass(slots=True)
 class Answers:
@@ -31,11 +33,11 @@ def sorted_answers(data: InspectionSubmitted) -> Answers:
     found, conform, skipped, places = answers.findings, answers.conform, answers.skipped, answers.places
     for result in data.results:
         outcome = result.outcome
-        if outcome is Outcome.FINDING:
+        if outcome is FINDING:
             found.append(result)
         elif result.ref:
             places.append(result)
-        elif outcome is Outcome.CONFORM:
+        elif outcome is CONFORM:
             conform.append(result.item)
         else:
             skipped.append(result.item)

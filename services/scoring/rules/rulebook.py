@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from services.scoring.rules.components import SCORES, Score
+import orjson
+
+from services.scoring.rules.components import INPUTS, SCORES, Score
 from services.scoring.rules.measures import COLOURS, MICRO, Json, micro, shared_text
 from shared.errors import Rejected
 from shared.events.base import RuleSetRef
@@ -27,7 +29,6 @@ class GradingItem(NamedTuple):
     deductions: str
     bonuses: str
     clause: str
-    untouched: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,9 @@ class Grading:
     bands: tuple[int, ...]
     direct_red: frozenset[str]
     total: int
-    untouched: Json
+    untouched: dict[str, orjson.Fragment]
     with_bonus: tuple[GradingItem, ...]
+    shown: dict[tuple[str, int, int], orjson.Fragment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,12 @@ class Index:
     bands: tuple[float, ...]
     vetoes: tuple[tuple[str, int], ...]
     components: tuple[tuple[Component, Score, float | None], ...]
+    weights: tuple[float, ...]
+
+    def readers(self, figures: Iterable[str]) -> tuple[int, ...]:
+        """Positions of the components whose score depends on any of these figures."""
+        sought = set(figures)
+        return tuple(at for at, (each, *_) in enumerate(self.components) if sought & set(INPUTS[each.id]))
 
 
 class Rulebook:
@@ -131,26 +139,37 @@ class Rulebook:
 def prepared_grading(rule_set: RuleSet) -> Grading:
     """The grading table in millionths."""
     table = rule_set.of(grading.GradingTable)
-    items = {code: _item(rule_set, code, item) for code, item in table.items.items()}
+    items = {code: _item(code, item) for code, item in table.items.items()}
     bands = tuple(micro(band.min_inclusive) for band in table.bands)
     total = sum(item.points for item in items.values())
-    untouched = {code: item.untouched for code, item in items.items()}
+    untouched = {code: contribution(rule_set, item, 0, 0) for code, item in items.items()}
     with_bonus = tuple(item for item in items.values() if item.bonus_max)
     reds = frozenset(table.direct_red)
-    return Grading(rule_set, rule_set.ref.model_dump(), items, bands, reds, total, untouched, with_bonus)
+    return Grading(rule_set, rule_set.ref.model_dump(), items, bands, reds, total, untouched, with_bonus, {})
 
 
-def _item(rule_set: RuleSet, code: str, item: grading.Item) -> GradingItem:
-    clause = f"{item.source} {code}"
-    untouched = {
+def _item(code: str, item: grading.Item) -> GradingItem:
+    names = f"deductions.{code}", f"bonuses.{code}"
+    return GradingItem(shared_text(code), micro(item.points), micro(item.bonus_max), *names, f"{item.source} {code}")
+
+
+def contribution(rule_set: RuleSet, item: GradingItem, deduction: int, bonus: int) -> orjson.Fragment:
+    """What an item with a deduction and a bonus (millionths) adds to the score, as JSON."""
+    kept = max(0, item.points - deduction) + min(bonus, item.bonus_max)
+    inputs = {
+        "item": item.code,
+        "points": item.points / MICRO,
+        "deduction": deduction / MICRO,
+        "bonus": bonus / MICRO,
+    }
+    found = {
         "rule": rule_set.id,
         "version": rule_set.version,
-        "clause": clause,
-        "inputs": {"item": code, "points": item.points, "deduction": 0.0, "bonus": 0.0},
-        "points": item.points,
+        "clause": item.clause,
+        "inputs": inputs,
+        "points": kept / MICRO,
     }
-    names = f"deductions.{code}", f"bonuses.{code}"
-    return GradingItem(shared_text(code), micro(item.points), micro(item.bonus_max), *names, clause, untouched)
+    return orjson.Fragment(orjson.dumps(found))
 
 
 def prepared_index(rule_set: RuleSet) -> Index:
@@ -166,4 +185,5 @@ def prepared_index(rule_set: RuleSet) -> Index:
     scored = tuple(
         (each, SCORES[each.id], None if each.empty == "skip" else float(each.empty)) for each in rules.component
     )
-    return Index(rules, rule_set.ref.model_dump(), rule_set.label, weights, parks_, bands, vetoes, scored)
+    shares = tuple(each.weight for each in rules.component)
+    return Index(rules, rule_set.ref.model_dump(), rule_set.label, weights, parks_, bands, vetoes, scored, shares)

@@ -108,6 +108,8 @@ def of_installations(found: dict[str, Installation] | None) -> Counts:
 def highest_level(enterprise: Enterprise) -> int:
     """The riskiest level (1..4) among its hazard units; 0 without one."""
     levels = enterprise.units_tally
+    if not levels[0]:
+        return 0
     return next((level for level in (1, 2, 3, 4) if levels[level]), 0)
 
 

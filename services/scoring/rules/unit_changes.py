@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from services.scoring.rules.components import Figures
 from services.scoring.rules.measures import COLOURS, MICRO, Json
 from services.scoring.rules.rulebook import Index
-from services.scoring.rules.unit_index import verdict
+from services.scoring.rules.unit_index import judged, scored, scores, verdict
 
 Kind = Literal["points", "count", "days", "share"]
 
@@ -24,6 +24,42 @@ class Input(NamedTuple):
     down: int
     up: int
     moved: Callable[[int], Figures]
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The figures that it moves."""
+        return MOVES.get(self.name, (self.name,))
+
+
+MOVES = {
+    "overdue_major": ("overdue_major", "resolved"),
+    "closed_in_time": ("timely",),
+    "settled_installations": ("settled",),
+    "mean_enterprise_score": ("grade_sum",),
+    "mean_park_value": ("park_values",),
+    "mean_key_task_progress": ("task_progress",),
+}
+
+
+class Trial:
+    """The colour after a change of one input: only the components that read it are scored again, all are summed."""
+
+    def __init__(self, figures: Figures, index: Index) -> None:
+        self._index = index
+        self._scores = scores(figures, index)
+        self.now = judged(self._scores, figures, index).colour
+
+    def of(self, each: Input) -> Callable[[int], int]:
+        """Steps of an input to the colour they lead to."""
+        index, trial, readers = self._index, self._scores.copy(), self._index.readers(each.figures)
+
+        def colour(k: int) -> int:
+            figures = each.moved(k)
+            for at in readers:
+                trial[at] = scored(figures, index.components[at])
+            return judged(trial, figures, index).colour
+
+        return colour
 
 
 def inputs(figures: Figures) -> list[Input]:
@@ -102,10 +138,11 @@ def smallest_change(figures: Figures, index: Index, days: Iterable[tuple[int, Fi
     """The list, smallest first (by size, then by name). `days` gives, for each later day on which something falls due
     or a
     period begins or ends, how many days ahead it is and the figures of that day."""
-    now = verdict(figures, index).colour
+    trial = Trial(figures, index)
+    now = trial.now
     found: list[tuple[float, str, float, Kind, int]] = []
     for each in inputs(figures):
-        best = _least(each, index, now)
+        best = _least(each, trial.of(each), now)
         if best is not None:
             k, colour = best
             found.append((abs(k) * each.step, each.name, k * each.step, each.unit, colour))
@@ -118,28 +155,27 @@ def smallest_change(figures: Figures, index: Index, days: Iterable[tuple[int, Fi
     return [_change(name, change, unit, colour) for _, name, change, unit, colour in found]
 
 
-def _least(each: Input, index: Index, now: int) -> tuple[int, int] | None:
+def _least(each: Input, colour_of: Callable[[int], int], now: int) -> tuple[int, int] | None:
     """The least number of steps that moves the colour and the colour reached; of two equal ones the better colour."""
     found = []
     for sign, room in ((1, each.up), (-1, each.down)):
-        k = _first(each, index, now, sign, room)
+        k = _first(colour_of, now, sign, room)
         if k:
-            colour = verdict(each.moved(sign * k), index).colour
-            found.append((k, colour, sign))
+            found.append((k, colour_of(sign * k), sign))
     if not found:
         return None
     k, colour, sign = min(found)
     return sign * k, colour
 
 
-def _first(each: Input, index: Index, now: int, sign: int, room: int) -> int:
+def _first(colour_of: Callable[[int], int], now: int, sign: int, room: int) -> int:
     """The least k in 1..room whose colour differs, 0 when none does: in one direction the colour only moves away."""
-    if room <= 0 or verdict(each.moved(sign * room), index).colour == now:
+    if room <= 0 or colour_of(sign * room) == now:
         return 0
     low, high = 0, room
     while high - low > 1:
         middle = (low + high) // 2
-        if verdict(each.moved(sign * middle), index).colour == now:
+        if colour_of(sign * middle) == now:
             low = middle
         else:
             high = middle

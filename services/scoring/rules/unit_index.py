@@ -1,11 +1,12 @@
 """The unit index (this product's own choice): its value, vetoes and colour. Pure functions of a unit's figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from services.scoring.rules.components import Figures
+from services.scoring.rules.components import Figures, Score
 from services.scoring.rules.measures import COLOURS
 from services.scoring.rules.rulebook import Index
+from shared.rulesets.unit_index import Component
 
 
 class Verdict(NamedTuple):
@@ -32,19 +33,32 @@ FIRED: dict[str, Callable[[Figures], bool]] = {
 
 
 def verdict(figures: Figures, index: Index) -> Verdict:
+    """What the figures come to."""
+    return judged(scores(figures, index), figures, index)
+
+
+def scores(figures: Figures, index: Index) -> list[float | None]:
+    """The score of each component; None for one that is skipped."""
+    return [scored(figures, each) for each in index.components]
+
+
+def scored(figures: Figures, of: tuple[Component, Score, float | None]) -> float | None:
+    """The score of one component, or what its rule gives when it has no data."""
+    component, score_of, empty = of
+    score = score_of(figures, component)
+    return empty if score is None else score
+
+
+def judged(scores: Sequence[float | None], figures: Figures, index: Index) -> Verdict:
     """Sum of weight * score, rescaled to 100 when components are skipped; then the vetoes, which only make it worse.
 
     Rounded to millionths, so that a sum of decimals that should meet a band's bound does meet it.
     """
     total = weight = 0.0
-    for component, score_of, empty in index.components:
-        score = score_of(figures, component)
-        if score is None:
-            if empty is None:
-                continue
-            score = empty
-        total += component.weight * score
-        weight += component.weight
+    for share, score in zip(index.weights, scores, strict=True):
+        if score is not None:
+            total += share * score
+            weight += share
     fired = figures.overdue_major or figures.direct_red or figures.larger_accidents or figures.major_accidents
     quiet = not fired and not figures.important_period
     vetoes = () if quiet else tuple([name for name, _ in index.vetoes if FIRED[name](figures)])
@@ -52,5 +66,13 @@ def verdict(figures: Figures, index: Index) -> Verdict:
     if not weight:
         return Verdict(None, -1, worst, vetoes)
     value = round(100 * total / weight, 6)
-    base = next((colour for colour, bound in enumerate(index.bands) if value >= bound), len(COLOURS) - 1)
+    base = band(value, index)
     return Verdict(value, base, max(base, worst), vetoes)
+
+
+def band(value: float, index: Index) -> int:
+    """Position of the colour of an index."""
+    for colour, bound in enumerate(index.bands):
+        if value >= bound:
+            return colour
+    return len(COLOURS) - 1
