@@ -94,7 +94,9 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many submissions of a shard wait to be published, and since when the oldest was accepted."""
+    """How many submissions of a shard wait to be published, and since when the oldest, or one stored in the same write,
+    was accepted.
+    """
 
     count: int
     oldest: datetime

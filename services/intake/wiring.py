@@ -37,9 +37,9 @@ from services.intake.stores.mongo import (
     MongoEvidenceStore,
     MongoLeaseStore,
     MongoRegistryStore,
-    MongoSubmissionStore,
     ensure_indexes,
 )
+from services.intake.stores.submissions import MongoSubmissionStore
 from shared import mongo, rulesets
 from shared.bus import Publisher
 from shared.clock import Clock, clock

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.intake.stores.documents import utc
+from services.intake.stores.groups import DONE
 from shared.mongo import Database
 
 
@@ -37,7 +38,7 @@ class MongoAccepted:
 
     async def all_published(self) -> None:
         """Nothing waits any more."""
-        await self._found.update_many({"pending": True}, {"$unset": {"pending": ""}})
+        await self._found.update_many({"pending": True}, DONE)
 
 
 def by_number(found: Sequence[Accepted]) -> Iterator[Accepted]:

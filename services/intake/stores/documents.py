@@ -16,10 +16,8 @@ HEAD_FIELDS = {"subject": 1, "seq": 1, "digest": 1, "version_key": 1, "gives": 1
 
 
 def of_submission(found: Submission) -> Document:
-    """The document; `pending` is there only while it waits to be published, so that the outbox's index holds nothing
-    else.
-    """
-    document: Document = {
+    """The document, without its part in a group."""
+    return {
         "_id": str(found.id),
         "principal": found.principal,
         "key": found.key,
@@ -49,12 +47,9 @@ def of_submission(found: Submission) -> Document:
         "traceparent": found.traceparent,
         "origin": None if found.origin is None else {"file_sha256": found.origin.file_sha256, "row": found.origin.row},
     }
-    if not found.published:
-        document["pending"] = True
-    return document
 
 
-def to_submission(document: Mapping[str, Any]) -> Submission:
+def to_submission(document: Mapping[str, Any], *, published: bool) -> Submission:
     """The submission of a document; fields that a projection left out are empty."""
     origin = document.get("origin")
     return Submission(
@@ -87,7 +82,7 @@ def to_submission(document: Mapping[str, Any]) -> Submission:
         correlation_id=document["correlation_id"],
         traceparent=document["traceparent"],
         origin=None if origin is None else Origin(origin["file_sha256"], origin["row"]),
-        published="pending" not in document,
+        published=published,
     )
 
 

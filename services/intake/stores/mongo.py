@@ -1,22 +1,16 @@
-"""Intake's stores in MongoDB: one document per submission, the registry as a list of changes, leases by the store's
-clock.
-"""
+"""Intake's other stores in MongoDB, and all indexes: the registry as a list of changes, leases by the store's clock."""
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any, Literal
+from datetime import date
+from typing import Any
 
-from pymongo.errors import OperationFailure
-
-from services.intake.ports import Added, EvidenceFile, Tally, Waiting, Wanted
-from services.intake.records import Head, Lease, Submission
+from services.intake.ports import EvidenceFile
+from services.intake.records import Lease
 from services.intake.rules.announcing import Change
-from services.intake.stores.documents import HEAD_FIELDS, of_change, of_submission, to_change, to_submission
-from shared.errors import Unavailable
+from services.intake.stores.documents import of_change, to_change
+from services.intake.stores.refusals import stopped
 from shared.mongo import BulkWriteError, Database, DuplicateKeyError, UpdateOne
 
-DUPLICATE, OUT_OF_DISK_SPACE = 11000, 14031
 INDEXES: Mapping[str, Sequence[tuple[list[tuple[str, int]], dict[str, Any]]]] = {
     "submissions": (
         ([("subject", 1), ("seq", 1)], {"unique": True, "name": "sequence"}),
@@ -34,142 +28,6 @@ async def ensure_indexes(database: Database) -> None:
             await database.collection(collection).create_index(keys, **options)
 
 
-class MongoSubmissionStore:
-    """Submissions in the collection `submissions`; its `_id` is the submission's id, which principal and idempotency
-    key determine.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._found = database.collection("submissions")
-
-    async def add(self, submissions: Sequence[Submission]) -> Added:
-        try:
-            await self._found.insert_many([of_submission(each) for each in submissions], ordered=True)
-        except BulkWriteError as stopped:
-            return _stopped(stopped)
-        except OperationFailure as wrong:
-            raise _full_or(wrong) from wrong
-        return Added(len(submissions))
-
-    async def get(self, id: uuid.UUID) -> Submission | None:
-        document = await self._found.find_one({"_id": str(id)})
-        return None if document is None else to_submission(document)
-
-    async def existing(self, ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, Submission]:
-        documents = await self._found.find({"_id": {"$in": [str(id) for id in ids]}}).to_list(None)
-        return {(found := to_submission(document)).id: found for document in documents}
-
-    async def heads(self, subjects: Iterable[str]) -> Mapping[str, Head]:
-        heads = {subject: Head() for subject in subjects}
-        async for each in self._found.find({"subject": {"$in": list(heads)}}, HEAD_FIELDS).sort(
-            [("subject", 1), ("seq", 1)]
-        ):
-            head = heads[each["subject"]]
-            head.take(
-                uuid.UUID(each["_id"]), each["seq"], each["digest"], each["version_key"], each["gives"], each["takes"]
-            )
-        return heads
-
-    async def pending(self, shards: Iterable[int], limit: int) -> Sequence[Submission]:
-        wanted = {"pending": True, "shard": {"$in": list(shards)}}
-        cursor = self._found.find(wanted, {"record": 0}).sort([("accepted_at", 1), ("seq", 1)]).limit(limit)
-        return [to_submission(document) for document in await cursor.to_list(None)]
-
-    async def pending_of(self, subjects: Iterable[str], limit: int) -> Sequence[Submission]:
-        wanted = {"pending": True, "subject": {"$in": list(subjects)}}
-        cursor = self._found.find(wanted, {"record": 0}).sort([("subject", 1), ("seq", 1)]).limit(limit)
-        return [to_submission(document) for document in await cursor.to_list(None)]
-
-    async def mark_published(self, ids: Iterable[uuid.UUID]) -> None:
-        await self._found.update_many({"_id": {"$in": [str(id) for id in ids]}}, {"$unset": {"pending": ""}})
-
-    async def unpublished(self, ids: Iterable[uuid.UUID]) -> frozenset[uuid.UUID]:
-        wanted = {"_id": {"$in": [str(id) for id in ids]}, "pending": True}
-        documents = await self._found.find(wanted, {"_id": 1}).to_list(None)
-        return frozenset(uuid.UUID(document["_id"]) for document in documents)
-
-    async def tally(self, shards: Iterable[int]) -> Mapping[int, Tally]:
-        wanted = list(shards)
-        grouped: list[dict[str, Any]] = [
-            {"$match": {"shard": {"$in": wanted}}},
-            {
-                "$group": {
-                    "_id": "$shard",
-                    "all": {"$sum": 1},
-                    "waiting": {"$sum": {"$cond": [{"$eq": ["$pending", True]}, 1, 0]}},
-                }
-            },
-        ]
-        counts = {row["_id"]: row async for row in self._found.aggregate(grouped)}
-        return {
-            shard: Tally(counts[shard]["all"], counts[shard]["all"] - counts[shard]["waiting"])
-            if shard in counts
-            else Tally(0, 0)
-            for shard in wanted
-        }
-
-    async def waiting(self, shards: Iterable[int]) -> Mapping[int, Waiting]:
-        grouped: list[dict[str, Any]] = [
-            {"$match": {"pending": True, "shard": {"$in": list(shards)}}},
-            {"$group": {"_id": "$shard", "count": {"$sum": 1}, "oldest": {"$min": "$accepted_at"}}},
-        ]
-        return {row["_id"]: Waiting(row["count"], row["oldest"]) async for row in self._found.aggregate(grouped)}
-
-    async def chain(self, subject: str, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
-        cursor = (
-            self._found.find({"subject": subject, "seq": {"$gt": after}}, {"receipt": 1})
-            .sort([("seq", 1)])
-            .limit(limit)
-        )
-        return [document["receipt"] for document in await cursor.to_list(None)]
-
-    async def listed(self, wanted: Wanted, limit: int) -> Sequence[Submission]:
-        cursor = (
-            self._found.find(_query(wanted), {"record": 0, "value": 0})
-            .sort([("accepted_at", -1), ("_id", -1)])
-            .limit(limit)
-        )
-        return [to_submission(document) for document in await cursor.to_list(None)]
-
-
-def _stopped(error: BulkWriteError) -> Added:
-    wrong = error.details["writeErrors"][0]
-    if wrong["code"] != DUPLICATE:
-        raise _full_or(error)
-    clash: Literal["id", "seq"] = (
-        "seq" if "sequence" in str(wrong.get("errmsg", "")) or "seq" in (wrong.get("keyPattern") or {}) else "id"
-    )
-    return Added(wrong["index"], clash)
-
-
-def _full_or(wrong: Exception) -> Exception:
-    """A full disk passes when somebody makes room; any other refusal of the store is a bug."""
-    text = str(wrong).lower()
-    full = getattr(wrong, "code", None) == OUT_OF_DISK_SPACE or "no space left" in text or "disk full" in text
-    return Unavailable("disk", "the store's disk is full", 30.0) if full else wrong
-
-
-def _query(wanted: Wanted) -> dict[str, Any]:
-    clauses: list[dict[str, Any]] = [
-        {name: value}
-        for name, value in (
-            ("unit_id", wanted.unit_id),
-            ("enterprise_id", wanted.enterprise_id),
-            ("kind", wanted.kind),
-        )
-        if value is not None
-    ]
-    clauses += [
-        {name: {"$in": sorted(values)}}
-        for name, values in (("unit_id", wanted.units), ("enterprise_id", wanted.enterprises))
-        if values is not None
-    ]
-    if wanted.before is not None:
-        moment, id = datetime.fromisoformat(wanted.before[0]), wanted.before[1]
-        clauses.append({"$or": [{"accepted_at": {"$lt": moment}}, {"accepted_at": moment, "_id": {"$lt": id}}]})
-    return {"$and": clauses} if clauses else {}
-
-
 class MongoRegistryStore:
     """Changes in `registry_changes` (the revision is the `_id`), the announcer's place in `cursors`, days in `days`."""
 
@@ -181,8 +39,8 @@ class MongoRegistryStore:
     async def add(self, changes: Sequence[Change]) -> bool:
         try:
             await self._changes.insert_many([of_change(change) for change in changes], ordered=True)
-        except BulkWriteError as stopped:
-            if _stopped(stopped).count:
+        except BulkWriteError as wrong:
+            if stopped(wrong).count:
                 raise
             return False
         return True
