@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import orjson
 
-from services.scoring.rules.components import INPUTS, SCORES, Score
+from services.scoring.rules.components import INPUTS, SCORES, Figures, Score
 from services.scoring.rules.measures import COLOURS, MICRO, Json, micro, shared_text
 from shared.errors import Rejected
 from shared.events.base import RuleSetRef
@@ -48,7 +48,9 @@ class Grading:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The unit index (ours): weights by component in the file's order, level weights in millionths."""
+    """The unit index (ours): weights by component in the file's order, level weights in millionths. `readers` has the
+    positions of the components that depend on a figure, by the figure's name.
+    """
 
     rules: UnitIndex
     ref: Json
@@ -59,11 +61,7 @@ class Index:
     vetoes: tuple[tuple[str, int], ...]
     components: tuple[tuple[Component, Score, float | None], ...]
     weights: tuple[float, ...]
-
-    def readers(self, figures: Iterable[str]) -> tuple[int, ...]:
-        """Positions of the components whose score depends on any of these figures."""
-        sought = set(figures)
-        return tuple(at for at, (each, *_) in enumerate(self.components) if sought & set(INPUTS[each.id]))
+    readers: dict[str, tuple[int, ...]]
 
 
 class Rulebook:
@@ -186,4 +184,10 @@ def prepared_index(rule_set: RuleSet) -> Index:
         (each, SCORES[each.id], None if each.empty == "skip" else float(each.empty)) for each in rules.component
     )
     shares = tuple(each.weight for each in rules.component)
-    return Index(rules, rule_set.ref.model_dump(), rule_set.label, weights, parks_, bands, vetoes, scored, shares)
+    readers = {
+        figure: tuple(at for at, each in enumerate(rules.component) if figure in INPUTS[each.id])
+        for figure in Figures._fields
+    }
+    return Index(
+        rules, rule_set.ref.model_dump(), rule_set.label, weights, parks_, bands, vetoes, scored, shares, readers
+    )

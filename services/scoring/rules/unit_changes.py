@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from services.scoring.rules.components import Figures
 from services.scoring.rules.measures import COLOURS, MICRO, Json
 from services.scoring.rules.rulebook import Index
-from services.scoring.rules.unit_index import judged, scored, scores, verdict
+from services.scoring.rules.unit_index import band, fired, scored, scores, verdict, weighed, worst_of
 
 Kind = Literal["points", "count", "days", "share"]
 
@@ -31,6 +31,7 @@ class Input(NamedTuple):
         return MOVES.get(self.name, (self.name,))
 
 
+IN_VETOES = frozenset(("overdue_major", "open_major", "direct_red", "larger_accidents", "major_accidents"))
 MOVES = {
     "overdue_major": ("overdue_major", "resolved"),
     "closed_in_time": ("timely",),
@@ -42,22 +43,27 @@ MOVES = {
 
 
 class Trial:
-    """The colour after a change of one input: only the components that read it are scored again, all are summed."""
+    """The colour after a change of one input: only the components and vetoes that read it are worked out again."""
 
     def __init__(self, figures: Figures, index: Index) -> None:
         self._index = index
         self._scores = scores(figures, index)
-        self.now = judged(self._scores, figures, index).colour
+        self._base = band(weighed(self._scores, index), index)
+        self._worst = worst_of(fired(figures, index))
+        self.now = max(self._base, self._worst)
 
     def of(self, each: Input) -> Callable[[int], int]:
         """Steps of an input to the colour they lead to."""
-        index, trial, readers = self._index, self._scores.copy(), self._index.readers(each.figures)
+        index, trial, base, worst = self._index, self._scores.copy(), self._base, self._worst
+        readers = [(at, index.components[at]) for figure in each.figures for at in index.readers.get(figure, ())]
+        vetoing = not IN_VETOES.isdisjoint(each.figures)
 
         def colour(k: int) -> int:
             figures = each.moved(k)
-            for at in readers:
-                trial[at] = scored(figures, index.components[at])
-            return judged(trial, figures, index).colour
+            for at, component in readers:
+                trial[at] = scored(figures, component)
+            reached = band(weighed(trial, index), index) if readers else base
+            return max(reached, worst_of(fired(figures, index)) if vetoing else worst)
 
         return colour
 

@@ -1,6 +1,6 @@
 """The unit index (this product's own choice): its value, vetoes and colour. Pure functions of a unit's figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from services.scoring.rules.components import Figures, Score
@@ -50,7 +50,32 @@ def scored(figures: Figures, of: tuple[Component, Score, float | None]) -> float
 
 
 def judged(scores: Sequence[float | None], figures: Figures, index: Index) -> Verdict:
-    """Sum of weight * score, rescaled to 100 when components are skipped; then the vetoes, which only make it worse.
+    """The index from the scores; then the vetoes, which only make its colour worse."""
+    found = fired(figures, index)
+    value, worst = weighed(scores, index), worst_of(found)
+    vetoes = tuple([name for name, _ in found])
+    base = band(value, index)
+    return Verdict(value, base, max(base, worst), vetoes)
+
+
+def fired(figures: Figures, index: Index) -> Sequence[tuple[str, int]]:
+    """The vetoes that fire, in the file's order, each with the best colour it leaves."""
+    happened = figures.overdue_major or figures.direct_red or figures.larger_accidents or figures.major_accidents
+    if not happened and not figures.important_period:
+        return ()
+    return [each for each in index.vetoes if FIRED[each[0]](figures)]
+
+
+def worst_of(vetoes: Iterable[tuple[str, int]]) -> int:
+    """The best colour that all of them leave; -1 without any."""
+    worst = -1
+    for _, at_best in vetoes:
+        worst = max(worst, at_best)
+    return worst
+
+
+def weighed(scores: Sequence[float | None], index: Index) -> float | None:
+    """Sum of weight * score, rescaled to 100 when components are skipped; None when all are.
 
     Rounded to millionths, so that a sum of decimals that should meet a band's bound does meet it.
     """
@@ -59,19 +84,13 @@ def judged(scores: Sequence[float | None], figures: Figures, index: Index) -> Ve
         if score is not None:
             total += share * score
             weight += share
-    fired = figures.overdue_major or figures.direct_red or figures.larger_accidents or figures.major_accidents
-    quiet = not fired and not figures.important_period
-    vetoes = () if quiet else tuple([name for name, _ in index.vetoes if FIRED[name](figures)])
-    worst = max((at_best for name, at_best in index.vetoes if name in vetoes), default=-1) if vetoes else -1
-    if not weight:
-        return Verdict(None, -1, worst, vetoes)
-    value = round(100 * total / weight, 6)
-    base = band(value, index)
-    return Verdict(value, base, max(base, worst), vetoes)
+    return round(100 * total / weight, 6) if weight else None
 
 
-def band(value: float, index: Index) -> int:
-    """Position of the colour of an index."""
+def band(value: float | None, index: Index) -> int:
+    """Position of the colour of an index; -1 without one."""
+    if value is None:
+        return -1
     for colour, bound in enumerate(index.bands):
         if value >= bound:
             return colour
