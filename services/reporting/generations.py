@@ -85,7 +85,7 @@ class Projector:
         generations: Generations,
         live: Live,
         models_of: Callable[[int], Droppable],
-        projection_of: Callable[[int], Projection],
+        projection_of: Callable[[int, bool], Projection],
         every_s: float = 0.5,
     ) -> None:
         self._generations = generations
@@ -130,7 +130,7 @@ class Projector:
         for number in set(self._running) - wanted:
             await self._end(number)
         for number in sorted(wanted - set(self._running)):
-            self._begin(number)
+            self._begin(number, rebuilding=number != state.live)
         for _, task in self._running.values():
             if task.done():
                 task.result()
@@ -150,8 +150,8 @@ class Projector:
         except TimeoutError:
             return
 
-    def _begin(self, number: int) -> None:
-        projection = self._projection_of(number)
+    def _begin(self, number: int, rebuilding: bool) -> None:
+        projection = self._projection_of(number, rebuilding)
         self._running[number] = (projection, asyncio.create_task(projection.run(), name=f"projection g{number}"))
 
     async def _end(self, number: int) -> None:

@@ -11,6 +11,9 @@ from shared.events.base import Submitted
 from shared.events.envelope import Event
 
 Batch = Sequence[tuple[Delivery, Event]]
+BATCH = 500
+# The log is already there: of the many versions of a document in a large batch only the last is written.
+REBUILD_BATCH = 2000
 
 
 async def on_events(models: ReadModels, batch: Batch) -> Sequence[Event]:

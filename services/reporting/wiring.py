@@ -13,7 +13,7 @@ from services.reporting.api import routes
 from services.reporting.changes import ChangeFeed
 from services.reporting.freezing import Freezer
 from services.reporting.generations import Live, Projector, rebuild
-from services.reporting.handlers import on_events
+from services.reporting.handlers import BATCH, REBUILD_BATCH, on_events
 from services.reporting.pages.routes import page_routes
 from services.reporting.pages.site import Site
 from services.reporting.parts import Parts
@@ -46,7 +46,14 @@ RETRY_S = 1.0
 class Projection:
     """Keeps a generation of read models in step with the topics, from the offset its consumer group has reached."""
 
-    def __init__(self, settings: ReportingSettings, models: MongoReadModels, metrics: Metrics, health: Health) -> None:
+    def __init__(
+        self,
+        settings: ReportingSettings,
+        models: MongoReadModels,
+        metrics: Metrics,
+        health: Health,
+        rebuilding: bool = False,
+    ) -> None:
         self.models = models
         self._publisher = KafkaPublisher(settings)
         self._stopping = asyncio.Event()
@@ -57,6 +64,7 @@ class Projection:
             partial(on_events, models),
             metrics=metrics,
             health=health,
+            max_records=REBUILD_BATCH if rebuilding else BATCH,
         )
 
     async def run(self) -> None:
@@ -112,7 +120,10 @@ def build(settings: ReportingSettings) -> ReportingService:
     models_of = lru_cache(partial(MongoReadModels, database))
     live, evaluations, generations = Live(models_of(1)), MongoEvaluations(database), MongoGenerations(database)
     projector = Projector(
-        generations, live, models_of, lambda number: Projection(settings, models_of(number), metrics, health)
+        generations,
+        live,
+        models_of,
+        lambda number, rebuilding: Projection(settings, models_of(number), metrics, health, rebuilding),
     )
     registry = Registry()
     registry_feed = RegistryFeed(KafkaConsumer(settings, ["registry.v1"], None), registry)

@@ -35,7 +35,7 @@ class World:
         self.filling = cache(lambda number: Filling(self.models(number)))
         self.generations = MemoryGenerations()
         self.live = Live(self.models(1))
-        self.projector = Projector(self.generations, self.live, self.models, self.filling)
+        self.projector = Projector(self.generations, self.live, self.models, lambda number, _: self.filling(number))
 
 
 async def test_the_new_generation_is_switched_to_only_when_it_has_caught_up() -> None:
@@ -74,6 +74,6 @@ async def test_a_projection_that_dies_takes_the_service_with_it() -> None:
             raise ValueError("a bug")
 
     world = World()
-    projector = Projector(world.generations, world.live, world.models, lambda number: Dying(world.models(number)))
+    projector = Projector(world.generations, world.live, world.models, lambda number, _: Dying(world.models(number)))
     with pytest.raises(ValueError, match="a bug"):
         await asyncio.wait_for(projector.run(), 5)
