@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from services.intake.envelopes import SOURCE
 from services.intake.leases import SHARD_NAMES, Leases
 from services.intake.metering import IntakeMetrics
-from services.intake.outbox import SOURCE, Outbox
+from services.intake.outbox import Outbox
 from services.intake.ports import SubmissionStore, Tally, Waiting
 from services.intake.records import rfc3339
 from shared.bus import Publisher, Record, record_of

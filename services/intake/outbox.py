@@ -9,30 +9,29 @@ same bytes go out twice.
 """
 
 import asyncio
+import contextlib
+import time
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from pydantic import BaseModel
-
+from services.intake.envelopes import record_of
 from services.intake.leases import SHARD_NAMES, Leases
 from services.intake.metering import IntakeMetrics
 from services.intake.ports import SubmissionStore
 from services.intake.records import Submission
-from shared.bus import Publisher, Record
+from shared.bus import Publisher
 from shared.errors import Unavailable
-from shared.events.base import name_id
-from shared.events.envelope import Event, headers
 from shared.telemetry import log
 
-SOURCE = "/keycounty/intake"
 PAGE = 200
 FRESH_LIMIT = 5_000
 SWEEP_S = 2.0
 SWEEP_WITH_OTHERS_S = 0.1
 ASK_S = 0.05
+MARK_AFTER_S = 0.25
 SUBJECTS_KEPT = 50_000
 
 
@@ -41,29 +40,6 @@ class _Marked(NamedTuple):
 
     id: uuid.UUID
     shard: int
-
-
-class _Encoded(BaseModel):
-    """Stands for data whose bytes are made already."""
-
-
-_ENCODED = _Encoded()
-
-
-def record_of(found: Submission) -> Record:
-    """The record on `inspections.v1`: the same bytes whenever it is made."""
-    event = Event(
-        name_id("submission", str(found.id)),
-        found.type,
-        SOURCE,
-        found.subject,
-        found.accepted_at,
-        found.unit_id,
-        _ENCODED,
-        found.correlation_id,
-        found.traceparent,
-    )
-    return Record("inspections.v1", found.unit_id.encode(), found.value, tuple(headers(event)))
 
 
 class Outbox:
@@ -89,6 +65,8 @@ class Outbox:
         self._waiting: dict[uuid.UUID, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._ending = asyncio.Event()
+        self._swept_at = 0.0
         self._more = False
         self._marking: asyncio.Task[None] | None = None
         self._one_marks = asyncio.Lock()
@@ -149,6 +127,7 @@ class Outbox:
             await self._mark()
             self._more = False
             self._backlog = await self.sweep() or self._more
+            self._swept_at = time.monotonic()
             return
         fresh, self._fresh = self._fresh, []
         self._wake.clear()
@@ -164,18 +143,21 @@ class Outbox:
         done = await self._publish(page)
         if page and not done:
             await asyncio.sleep(ASK_S)
-        return len(page) == PAGE or done < len(page)
+        return len(page) >= PAGE or done < len(page)
 
     async def stop(self) -> None:
         self._stopping = True
+        self._ending.set()
         self._wake.set()
 
     async def _pause(self) -> None:
+        # Also while this replica has work without a pause: what another one stored waits for the sweep.
         every = SWEEP_S if self._leases.replicas == 1 else SWEEP_WITH_OTHERS_S
-        try:
-            await asyncio.wait_for(self._wake.wait(), every)
-        except TimeoutError:
+        if (left := self._swept_at + every - time.monotonic()) <= 0:
             self._backlog = True
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), left)
 
     async def _publish(self, found: Sequence[Submission]) -> int:
         if not found:
@@ -191,7 +173,7 @@ class Outbox:
         self._answer(each.id for each in ready)
         self._unmarked.update(_Marked(each.id, each.shard) for each in ready)
         if self._marking is None or self._marking.done():
-            self._marking = asyncio.create_task(self._mark())
+            self._marking = asyncio.create_task(self._mark_soon())
         return len(ready)
 
     async def _ready(self, found: Sequence[Submission]) -> list[Submission]:
@@ -243,6 +225,14 @@ class Outbox:
         self._sent.move_to_end(subject)
         while len(self._sent) > SUBJECTS_KEPT:
             self._sent.popitem(last=False)
+
+    async def _mark_soon(self) -> None:
+        # Many at once cost little; what a crash leaves unmarked goes out again, the same bytes. Another replica may
+        # be waiting for the mark.
+        if self._leases.replicas == 1:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), MARK_AFTER_S)
+        await self._mark()
 
     async def _mark(self) -> None:
         """Marks what is with the broker, beside the next publication. What cannot be marked now is tried again."""

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from services.intake.outbox import SOURCE
-from services.intake.outbox import record_of as submission_record
+from services.intake.envelopes import SOURCE
+from services.intake.envelopes import record_of as submission_record
 from services.intake.ports import RegistryStore, SubmissionStore
 from services.intake.rules.announcing import Announcement, Change, announced, day_started, days_due, registry_event
 from services.intake.stores.accepted import Accepted, MongoAccepted
