@@ -8,6 +8,7 @@ from services.notify.ports import AlertStore, Saving
 from services.notify.rules import steps
 from services.notify.rules.alert import Alert, Change
 from services.notify.rules.snapshots import enveloped
+from services.notify.together import Together
 from shared.errors import Unavailable
 
 RETRY_SECONDS = 0.5
@@ -18,6 +19,7 @@ class Changing:
 
     def __init__(self, alerts: AlertStore, now: Callable[[], datetime], published: Callable[[], None]) -> None:
         self._alerts = alerts
+        self._save = Together(alerts.save_all)
         self._now = now
         self._published = published
 
@@ -25,7 +27,7 @@ class Changing:
         """The alert as stored, None when somebody else has changed it since `before`."""
         after = change.alert.model_copy(update={"version": before.version + 1})
         events = enveloped(after, change.events, self._now())
-        if not await self._alerts.save(Saving(after, before.version, events)):
+        if not await self._save(Saving(after, before.version, events)):
             return None
         if events:
             self._published()

@@ -5,12 +5,11 @@ events are stored with the alert and leave through the outbox.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from services.notify.ports import AlertStore, Saving
+from services.notify.ports import AlertStore, Directory, Saving
 from services.notify.rules import answers, hazards
 from services.notify.rules.alert import Alert, Change
 from services.notify.rules.silences import Silence
 from services.notify.rules.snapshots import SOURCE, enveloped
-from services.notify.stages import Directory
 from shared.bus import Delivery
 from shared.events.alerts import SilencePut
 from shared.events.base import name_id

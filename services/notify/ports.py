@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from services.notify.rules.alert import Alert
+from services.notify.rules.alert import Alert, Step
 from services.notify.rules.deliveries import Delivery
-from services.notify.rules.routing import Contact
+from services.notify.rules.routing import Contact, Route
 from services.notify.rules.silences import Silence
+from services.notify.rules.timing import Terms
 from shared.events.alerts import Severity
 from shared.events.envelope import Event
 
@@ -69,6 +70,10 @@ class AlertStore(Outbox, Protocol):
         """One atomic update; False when the alert has changed since `expected`."""
         ...
 
+    async def save_all(self, savings: Sequence[Saving]) -> list[bool]:
+        """`save` for several in one call: each is stored or not by itself."""
+        ...
+
     async def due(self, now: datetime, limit: int) -> list[Alert]:
         """Alerts that need a worker, longest due first; its cost does not depend on the number of closed alerts."""
         ...
@@ -87,6 +92,10 @@ class Ledger(Protocol):
 
     async def record(self, delivery: Delivery) -> None:
         """Replaces the delivery of the same id."""
+        ...
+
+    async def record_all(self, deliveries: Sequence[Delivery]) -> None:
+        """`record` for deliveries of different ids in one call."""
         ...
 
     async def delivery(self, id: str) -> Delivery | None: ...
@@ -150,3 +159,29 @@ class Channel(Protocol):
     """Sends one message to one contact (its target and secret readable). Never raises for what a receiver does."""
 
     async def send(self, contact: Contact, message: Message) -> Sent: ...
+
+
+class Directory(Protocol):
+    """Who is responsible for whom, and the terms of the moment."""
+
+    def route(self, alert: Alert, now: datetime) -> Route:
+        """The desks of an alert, lowest tier first; empty while its unit may still become known."""
+        ...
+
+    def route_of_unit(self, unit_id: str, now: datetime) -> Route:
+        """The desks of a unit as far as they are known."""
+        ...
+
+    def terms(self) -> Terms: ...
+
+    def unit_name(self, unit_id: str) -> dict[str, str]: ...
+
+
+class Composer(Protocol):
+    """Writes the message for one contact in its language."""
+
+    def __call__(
+        self, alert: Alert, step: Step, contact: Contact, id: str, now: datetime, also: Sequence[Alert] = ()
+    ) -> Message:
+        """`also`: further alerts that a digest names."""
+        ...

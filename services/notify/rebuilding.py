@@ -7,9 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 
 from services.notify.handlers import Handlers
-from services.notify.ports import AlertStore, Ledger, Saving, SilenceStore
+from services.notify.ports import AlertStore, Directory, Ledger, Saving, SilenceStore
 from services.notify.rules.rebuilt import delivery_after, rebuilt, silence_after
-from services.notify.stages import Directory
 from shared.bus import Consumer, Delivery
 from shared.errors import Rejected
 from shared.events.alerts import AlertDelivered, AlertSnapshot, DeliveryData, SilencePut

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from services.notify.rules.routing import Contact
 from services.notify.rules.unreachable import Standing, after_attempt
 
-AT_ONCE = 16
+# Fewer than a replica has under way: one receiver that hangs leaves room for the others.
+AT_ONCE = 6
 PATIENCE = timedelta(seconds=2)
 # Messages a second that the makers of the group bots allow: WeCom and DingTalk 20, Feishu 100 a minute.
 BOT_RATES = {"wecom": 20 / 60, "dingtalk": 20 / 60, "feishu": 100 / 60}
@@ -41,7 +42,7 @@ class Receivers:
 
     @asynccontextmanager
     async def turn(self, contact: Contact) -> AsyncGenerator[None]:
-        """Held while one message is sent: at most 16 at once, spaced at the rate."""
+        """Held while one message is sent: so many at once at most, spaced at the rate."""
         async with self._slots[contact.key]:
             now = self._now()
             at = max(now, self._next.get(contact.key, now))

@@ -4,52 +4,37 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from pydantic import BaseModel
 
 from services.notify.changing import Changing, patiently
-from services.notify.ports import AlertFilter, AlertStore, Channel, Ledger, Message, Saving, Sent, SilenceStore
+from services.notify.ports import (
+    AlertFilter,
+    AlertStore,
+    Channel,
+    Composer,
+    Directory,
+    Ledger,
+    Saving,
+    Sent,
+    SilenceStore,
+)
 from services.notify.receivers import Receivers
-from services.notify.rules import steps
+from services.notify.rules import digests, steps
 from services.notify.rules.alert import Alert, Change, Step, StepKind, delivery_id
 from services.notify.rules.deliveries import Attempt, Delivery, delivery_of, event_of, message_id
 from services.notify.rules.routing import OPERATORS, Contact, Desk, Route, recipients
 from services.notify.rules.sending import Decision, should_send
+from services.notify.rules.silences import Silence
 from services.notify.rules.snapshots import enveloped
 from services.notify.rules.steps import ATTEMPTS, Result
-from services.notify.rules.timing import Terms
 from services.notify.rules.unreachable import channel_failing
+from services.notify.together import Together
 
 SEND_SECONDS = 10.0
 DIGEST_LENGTH = 200
+CLAIMS_IN_A_ROW = 5
 UNROUTED_PAUSE = timedelta(seconds=5)
-
-
-class Directory(Protocol):
-    """Who is responsible for whom, and the terms of the moment."""
-
-    def route(self, alert: Alert, now: datetime) -> Route:
-        """The desks of an alert, lowest tier first; empty while its unit may still become known."""
-        ...
-
-    def route_of_unit(self, unit_id: str, now: datetime) -> Route:
-        """The desks of a unit as far as they are known."""
-        ...
-
-    def terms(self) -> Terms: ...
-
-    def unit_name(self, unit_id: str) -> dict[str, str]: ...
-
-
-class Composer(Protocol):
-    """Writes the message for one contact in its language."""
-
-    def __call__(
-        self, alert: Alert, step: Step, contact: Contact, id: str, now: datetime, also: Sequence[Alert] = ()
-    ) -> Message:
-        """`also`: further alerts that a digest names."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +87,8 @@ class Stages:
         self.owner = owner
         self.published = published
         self.attempted = attempted
+        self._standing = Together(self._silences_for_each)
+        self._record = Together(self._record_each)
 
     async def work(self, alert: Alert) -> None:
         """Takes the alert's due step as far as it goes now. Raises `Unavailable` when the store is away."""
@@ -120,22 +107,30 @@ class Stages:
         await self.record(claimed, told)
 
     async def gather(self, claimed: Claimed) -> tuple[Claimed, ...]:
-        """The unit's other alerts whose repeats are due too: one digest names them all."""
-        waiting = AlertFilter(unit_id=claimed.alert.unit_id, states=frozenset({"open", "escalated"}))
+        """The unit's other alerts that this digest names: all that are due, or those it named before."""
         found = []
-        for alert in await self.alerts.find(waiting, DIGEST_LENGTH):
-            due = [step.kind for step in alert.steps if step.due <= self.now()]
-            if alert.id == claimed.alert.id or alert.tier != claimed.alert.tier or due != [StepKind.DIGEST]:
-                continue
-            other = await self.claim(alert)
-            if other is None:
-                continue
-            decision = await self.decide(other)
-            if decision.send:
+        for alert in digests.members(claimed.alert, claimed.step, await self._others(claimed.alert), self.now()):
+            other = await self._claim_member(alert, claimed)
+            decision = await self.decide(other) if other else None
+            if other and decision and decision.send:
                 found.append(other)
-            else:
+            elif other and decision:
                 await self.put_by(other, decision)
         return tuple(found)
+
+    async def _others(self, alert: Alert) -> list[Alert]:
+        waiting = AlertFilter(unit_id=alert.unit_id, states=frozenset({"open", "escalated"}))
+        return [found for found in await self.alerts.find(waiting, DIGEST_LENGTH) if found.id != alert.id]
+
+    async def _claim_member(self, alert: Alert, leader: Claimed) -> Claimed | None:
+        # One that somebody changes meanwhile is still named by this digest, or it would be told under another id.
+        for _ in range(CLAIMS_IN_A_ROW):
+            claimed = await self.claim(alert, leader.step)
+            found = (await self.alerts.get([alert.id])).get(alert.id) if claimed is None else None
+            if found is None or found.version == alert.version:
+                return claimed
+            alert = found
+        return None
 
     async def note_in_digest(self, other: Claimed, leader: Claimed, told: Sequence[Told]) -> list[Told]:
         """Deliveries of an alert that a digest has named, under the digest's message id."""
@@ -149,19 +144,27 @@ class Stages:
             found.append(await self._note(other, one.desk, contact, None, one.sent, message_id(str(id))))
         return found
 
-    async def claim(self, alert: Alert) -> Claimed | None:
-        """The due step under a lease; None when nothing is due, somebody else was faster, or nobody can be told yet."""
+    async def claim(self, alert: Alert, digest: Step | None = None) -> Claimed | None:
+        """The due step under a lease; None when nothing is due, somebody else was faster, or nobody can be told yet.
+
+        `digest`: the leading step of the digest that is to name this alert; both leases end together.
+        """
         now = self.now()
         instance, _, life = self.owner.rpartition("/")
         step = steps.due_step(alert, now, instance, life)
-        if step is None:
+        if step is None or (digest is not None and step.kind is not StepKind.DIGEST):
             return None
+        if step.kind is StepKind.DIGEST:
+            if digest is None and not digests.leads(alert, step, await self._others(alert), now):
+                return None
+            step = digests.named(alert, step, digest)
         route = self.directory.route(alert, now)
-        later = self._later(step, route, now)
+        later = self._later(step, route, now) if digest is None else None
         if later is not None:
-            await self._alerts.save(alert, Change(_waiting(alert, step, later)))
+            await self._alerts.save(alert, steps.postponed(alert, step, later))
             return None
-        change = steps.claim(alert, step, route, self.directory.terms(), now, self.owner)
+        until = digest.lease_until if digest else None
+        change = steps.claim(alert, step, route, self.directory.terms(), now, self.owner, until)
         stored = await self._alerts.save(alert, change)
         leased = stored.step(step.id) if stored else None
         return Claimed(stored, leased, route) if stored and leased else None
@@ -169,10 +172,18 @@ class Stages:
     async def decide(self, claimed: Claimed) -> Decision:
         """Should we send? Looks up what the one pure decision needs, and no more than that."""
         now, alert, step = self.now(), claimed.alert, claimed.step
-        standing = await self.silences.silences(now)
+        standing = await self._standing(now)
         repeats = step.kind in (StepKind.REMINDER, StepKind.DIGEST)
         unit_alert = await self.alerts.unit_alert(alert.unit_id, alert.drill) if repeats else None
         return should_send(alert, step, standing, unit_alert, now)
+
+    async def _silences_for_each(self, asked: Sequence[datetime]) -> list[list[Silence]]:
+        standing = await self.silences.silences(min(asked))
+        return [standing] * len(asked)
+
+    async def _record_each(self, deliveries: Sequence[Delivery]) -> Sequence[None]:
+        await self.ledger.record_all(deliveries)
+        return [None] * len(deliveries)
 
     async def put_by(self, claimed: Claimed, decision: Decision) -> None:
         """The step held back until the decision's moment, or ended."""
@@ -228,7 +239,9 @@ class Stages:
         id = str(delivery_id(alert.id, step.id, contact.authority_id, contact.id, contact.channel))
         before = known.get(id)
         if before is not None and before.state == "delivered" and not step.only:
-            return Told(Result(desk.tier, contact.key, "delivered"))
+            # Its sender may have died before it told of it: the event has the same id again.
+            event, last = event_of(before, len(before.attempts), self.now()), before.attempts[-1].detail
+            return Told(Result(desk.tier, contact.key, "delivered"), event, Sent("delivered", last), contact, desk)
         out_until = self.receivers.out_until(contact)
         if out_until is not None and not _last_resort(desk, contact, step):
             return await self._note(claimed, desk, contact, before, Sent("failed", "taken out: it keeps failing"))
@@ -265,7 +278,7 @@ class Stages:
         outcome = "failed" if sent.outcome == "again" and tried >= ATTEMPTS else sent.outcome
         attempt = Attempt(at=now, outcome=outcome, detail=sent.detail)
         delivery = delivery_of(alert, step, desk, contact, before, attempt, digest)
-        await patiently(lambda: self.ledger.record(delivery))
+        await patiently(lambda: self._record(delivery))
         self.attempted(contact.channel, outcome)
         if not digest and self.receivers.note(contact, outcome == "delivered"):
             await self._warn_operators(contact, sent.detail, alert)
@@ -280,11 +293,6 @@ class Stages:
         events = enveloped(change.alert, change.events, now)
         await patiently(lambda: self.alerts.insert([Saving(change.alert, 0, events)]))
         self.published()
-
-
-def _waiting(alert: Alert, step: Step, until: datetime) -> Alert:
-    waiting = step.model_copy(update={"due": until, "claimed_by": None, "lease_until": None})
-    return alert.model_copy(update={"steps": tuple(waiting if other.id == step.id else other for other in alert.steps)})
 
 
 def _last_resort(desk: Desk, contact: Contact, step: Step) -> bool:

@@ -13,8 +13,7 @@ from fastapi.responses import Response
 
 from services.notify import cap
 from services.notify.api.alerts import Alerts, scope_of
-from services.notify.ports import AlertFilter
-from services.notify.stages import Directory
+from services.notify.ports import AlertFilter, Directory
 from services.notify.views import entry_view
 from shared.http.auth import Current
 

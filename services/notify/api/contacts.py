@@ -8,11 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.notify.ports import Channel, Message
+from services.notify.ports import Channel, Directory, Message
 from services.notify.rules.alert import TIERS
 from services.notify.rules.routing import Contact, desk_of, recipients
 from services.notify.rules.timing import ack_within, severity_of
-from services.notify.stages import Directory
 from shared.events.alerts import Tier
 from shared.http.auth import Access, Current
 from shared.http.permissions import Action

@@ -53,7 +53,7 @@ class Egress:
             follow_redirects=False,
             trust_env=False,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
+            limits=httpx.Limits(max_connections=200, max_keepalive_connections=16),
         )
 
     async def close(self) -> None:

@@ -10,11 +10,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.notify.api.alerts import Acknowledgement, Alerts, scope_of
 from services.notify.messages import facts_shown
-from services.notify.ports import AlertFilter
+from services.notify.ports import AlertFilter, Directory
 from services.notify.rules.alert import SEVERITIES, Alert, StepKind
 from services.notify.rules.routing import OPERATORS
 from services.notify.rules.wording import EVENT_NAMES, SEVERITY_NAMES, STATE_NAMES, TIER_NAMES, duration
-from services.notify.stages import Directory
 from shared.http.auth import Access
 from shared.http.permissions import Action
 from shared.web.pages import Pages, page_access

@@ -60,14 +60,19 @@ def _holds(step: Step, now: datetime, instance: str, life: str) -> bool:
     return not ended_with_its_life and step.lease_until is not None and step.lease_until > now
 
 
-def claim(alert: Alert, step: Step, route: Route, terms: Terms, now: datetime, owner: str) -> Change:
-    """The step leased to `owner`. A first claim also works out whom it tells; that of an escalation raises the tier.
+def claim(
+    alert: Alert, step: Step, route: Route, terms: Terms, now: datetime, owner: str, until: datetime | None = None
+) -> Change:
+    """The step leased to `owner`, `until` another step's lease ends or for half a minute. A first claim also works out
+    whom it tells; that of an escalation raises the tier.
 
     Whatever else is due at the same time waits as long after this one as it was meant to: after a pause or a jump of
     the clock an alert sends one message, not all at once.
     """
     first = step.claims == 0
-    leased = step.model_copy(update={"claimed_by": owner, "lease_until": now + LEASE, "claims": step.claims + 1})
+    leased = step.model_copy(
+        update={"claimed_by": owner, "lease_until": until or now + LEASE, "claims": step.claims + 1}
+    )
     others = tuple(leased if other.id == step.id else _spaced(other, step, now) for other in alert.steps)
     change = Change(alert.model_copy(update={"steps": others, "changed_at": now}))
     return _aimed(change.alert, leased, route, terms, now) if first else change
@@ -183,6 +188,13 @@ def held(alert: Alert, step_id: str, until: datetime, owner: str) -> Change | No
     step = alert.step(step_id)
     if step is None or step.claimed_by != owner:
         return None
+    # A digest that waits names anew what is due when it goes.
+    note = "" if step.kind is StepKind.DIGEST else step.note
+    return Change(replacing(alert, _released(step, until, note=note)))
+
+
+def postponed(alert: Alert, step: Step, until: datetime) -> Change:
+    """A step that nobody has claimed, due later."""
     return Change(replacing(alert, _released(step, until)))
 
 
@@ -204,5 +216,6 @@ __all__ = [
     "due_step",
     "finished",
     "held",
+    "postponed",
     "with_duty_steps",
 ]

@@ -60,6 +60,9 @@ class MemoryAlertStore(_Pending):
         self.add(saving.alert.id, saving.events)
         return True
 
+    async def save_all(self, savings: Sequence[Saving]) -> list[bool]:
+        return [await self.save(saving) for saving in savings]
+
     async def due(self, now: datetime, limit: int) -> list[Alert]:
         found = [alert for alert in self.alerts.values() if alert.next_due is not None and alert.next_due <= now]
         return sorted(found, key=lambda alert: (alert.next_due, alert.id))[:limit]
@@ -109,6 +112,10 @@ class MemoryLedger:
 
     async def record(self, delivery: Delivery) -> None:
         self.by_id[delivery.id] = delivery
+
+    async def record_all(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            await self.record(delivery)
 
     async def delivery(self, id: str) -> Delivery | None:
         return self.by_id.get(id)

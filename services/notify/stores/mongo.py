@@ -19,6 +19,7 @@ from shared.mongo import (
     Database,
     DuplicateKeyError,
     InsertOne,
+    ReplaceOne,
     UpdateOne,
 )
 
@@ -76,12 +77,25 @@ class MongoAlertStore(MongoOutbox):
         try:
             await self._collection.bulk_write(rows, ordered=False)
         except BulkWriteError as failure:
-            return _duplicates(failure, [saving.alert.id for saving in new])
+            return {new[place].alert.id for place in _duplicates(failure)}
         return set()
 
     async def save(self, saving: Saving) -> bool:
         done = await self._collection.update_one({"_id": saving.alert.id, "version": saving.expected}, _changed(saving))
         return bool(done.matched_count)
+
+    async def save_all(self, savings: Sequence[Saving]) -> list[bool]:
+        # A bulk write does not say which filter matched nothing; an upsert does: it fails on the id that is there.
+        updates = [
+            UpdateOne({"_id": saving.alert.id, "version": saving.expected}, _upserted(saving), upsert=True)
+            for saving in savings
+        ]
+        try:
+            await self._collection.bulk_write(updates, ordered=False)
+        except BulkWriteError as failure:
+            changed = _duplicates(failure)
+            return [place not in changed for place in range(len(savings))]
+        return [True] * len(savings)
 
     async def due(self, now: datetime, limit: int) -> list[Alert]:
         found = self._collection.find({"next_due": {"$lte": now}}, {OUTBOX: False}).sort("next_due", ASCENDING)
@@ -131,11 +145,15 @@ def _changed(saving: Saving) -> Document:
     return update
 
 
-def _duplicates(failure: BulkWriteError, ids: Sequence[str]) -> set[str]:
+def _upserted(saving: Saving) -> Document:
+    return _changed(saving) if saving.events else _changed(saving) | {"$setOnInsert": {OUTBOX: []}}
+
+
+def _duplicates(failure: BulkWriteError) -> set[int]:
     errors = failure.details.get("writeErrors", []) if failure.details else []
     if not errors or any(error["code"] != _DUPLICATE for error in errors):
         raise failure
-    return {ids[error["index"]] for error in errors}
+    return {error["index"] for error in errors}
 
 
 def _where(scope: Scope, field: str, before: tuple[datetime, str] | None) -> Document:
@@ -165,6 +183,10 @@ class MongoLedger:
 
     async def record(self, delivery: Delivery) -> None:
         await self._deliveries.replace_one({"_id": delivery.id}, documents.delivery_document(delivery), upsert=True)
+
+    async def record_all(self, deliveries: Sequence[Delivery]) -> None:
+        rows = [ReplaceOne({"_id": found.id}, documents.delivery_document(found), upsert=True) for found in deliveries]
+        await self._deliveries.bulk_write(rows, ordered=False)
 
     async def delivery(self, id: str) -> Delivery | None:
         row = await self._deliveries.find_one({"_id": id})

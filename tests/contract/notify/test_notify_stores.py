@@ -84,6 +84,17 @@ async def test_of_two_changes_to_one_version_one_stands(stores: Stores) -> None:
     assert (await stores.alerts.get([known.id]))[known.id].version == 2
 
 
+async def test_of_several_changes_in_one_call_each_is_stored_or_not_by_itself(stores: Stores) -> None:
+    rows = [alert(number) for number in (1, 2, 3)]
+    await stores.alerts.insert([opening(row) for row in rows])
+    await stores.alerts.save(changing(rows[1], subject="somebody was faster"))
+    wanted = [changing(rows[0], subject="mine"), changing(rows[1], subject="mine"), changing(rows[2], subject="mine")]
+    assert await stores.alerts.save_all([*wanted, changing(rows[2], subject="twice")]) == [True, False, True, False]
+    stored = await stores.alerts.get([row.id for row in rows])
+    assert [stored[row.id].subject for row in rows] == ["mine", "somebody was faster", "mine"]
+    assert [len(await stores.alerts.unpublished_of(row.id)) for row in rows] == [2, 2, 2]
+
+
 async def test_due_alerts_are_those_with_a_step_or_an_ended_lease(stores: Stores) -> None:
     due = with_step(alert(1), StepKind.FIRST, NOW)
     later = with_step(alert(2), StepKind.FIRST, NOW + timedelta(seconds=1))
@@ -160,8 +171,8 @@ def delivery(number: int, *attempts: str, **fields: Any) -> Delivery:
 
 async def test_a_delivery_is_replaced_by_its_next_attempt(stores: Stores) -> None:
     await stores.ledger.record(delivery(1, "again"))
-    await stores.ledger.record(delivery(1, "again", "delivered"))
-    await stores.ledger.record(delivery(2, "again", step="reminder-2", alert_id="a-2", unit_id="other"))
+    other = delivery(2, "again", step="reminder-2", alert_id="a-2", unit_id="other")
+    await stores.ledger.record_all([other, delivery(1, "again", "delivered")])
     assert await stores.ledger.of_step("a-1", "first-1") == [delivery(1, "again", "delivered")]
     assert await stores.ledger.delivery(delivery(1).id) == delivery(1, "again", "delivered")
     listed = await stores.ledger.deliveries(Scope(), None, None, 10)
