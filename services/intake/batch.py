@@ -15,11 +15,11 @@ from typing import Any, BinaryIO
 
 import rfc8785
 
-from services.intake.handlers import Answer, Intake, Posted, Sender, faults_of, submit
+from services.intake.handlers import Answer, Intake, Posted, Sender, faults_of, faults_of_part, open_evidence, submit
 from services.intake.records import Origin
 from services.intake.rules import bodies
 from services.intake.rules.faults import Fault, Faulty, fault
-from services.intake.rules.parsing import parse
+from services.intake.rules.parsing import Malformed, parse
 from services.intake.spreadsheets import PIECE, Family, Sheet, csv_rows, submissions, xlsx_rows
 from shared.errors import Unavailable
 
@@ -124,10 +124,13 @@ async def _prepared(intake: Intake, line: Line, family: Family, sender: Sender, 
         return _Prepared(line, None, line.faults)
     try:
         body = parse(MODELS[family], line.record)
-    except Faulty as faulty:
-        return _Prepared(line, None, (*line.faults, *faulty.faults))
+    except Malformed as wrong:
+        more = await faults_of_part(intake, wrong.part, sender, in_scope)
+        return _Prepared(line, None, (*line.faults, *wrong.faults, *more))
     allowed = in_scope(body)
     found = (*line.faults, *await faults_of(intake, body, sender, in_scope=allowed))
+    if allowed and not found:
+        await open_evidence(intake, body)  # now, so that the lines of a group are stored in their order
     return _Prepared(line, body, found if allowed or found else (fault("", "out_of_scope"),))
 
 

@@ -2,6 +2,7 @@
 and the pages.
 """
 
+import contextlib
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -95,11 +96,22 @@ async def faults_of(intake: Intake, body: bodies.Submission, sender: Sender, *, 
     return list({(each.pointer, each.code, str(sorted(each.values.items()))): each for each in found}.values())
 
 
+async def faults_of_part(intake: Intake, part: Any, sender: Sender, in_scope: Callable[[Any], bool]) -> list[Fault]:
+    """What the rules can say of a body of which only a part could be read (None: nothing)."""
+    if part is None:
+        return []
+    try:
+        allowed = in_scope(part)
+    except bodies.Undecided:
+        allowed = False
+    return await faults_of(intake, part, sender, in_scope=allowed)
+
+
 async def submit(
     intake: Intake, posted: Posted, sender: Sender, faults: Sequence[Fault], wait_s: float = PUBLISHED_WITHIN_S
 ) -> Answer:
     """Stores the submission, waiting a moment for it to be published. Raises `Faulty`, also for a key used for
-    another body.
+    another body. Its evidence was opened before. Calls without faults store in the order in which they began.
 
     A repeat gets its first answer even when, by now, something would stand against it.
     """
@@ -110,7 +122,6 @@ async def submit(
             raise Faulty(faults)
         committed = _repeated(before, posted)
     else:
-        await _open_evidence(intake, posted.body)
         committed = await intake.committer.commit(draft(intake, id, posted, sender))
     counter = intake.metrics.accepted if committed.first else intake.metrics.repeated
     counter.labels(committed.submission.kind).inc()
@@ -180,7 +191,7 @@ def _repeated(before: Submission, posted: Posted) -> Committed:
 
 
 async def _missing_evidence(intake: Intake, body: bodies.Submission) -> list[Fault]:
-    named = list(_evidence(body))
+    named = list(_evidence_read(body))
     if not named:
         return []
     hashes = {id.removeprefix("sha256:") for _, id in named}
@@ -190,10 +201,17 @@ async def _missing_evidence(intake: Intake, body: bodies.Submission) -> list[Fau
     ]
 
 
-async def _open_evidence(intake: Intake, body: bodies.Submission) -> None:
-    # Before the submission, so that no stored one names a file that its readers may not read.
+async def open_evidence(intake: Intake, body: bodies.Submission) -> None:
+    """Lets the readers of the submission read the files it names. Before the submission, so that no stored one names a
+    file that its readers may not read.
+    """
     if hashes := {id.removeprefix("sha256:") for _, id in _evidence(body)}:
         await intake.evidence.mention(hashes, body.unit_id, getattr(body, "enterprise_id", None))
+
+
+def _evidence_read(body: bodies.Submission) -> Iterable[tuple[str, str]]:
+    with contextlib.suppress(bodies.Undecided):
+        yield from _evidence(body)
 
 
 def _evidence(body: bodies.Submission) -> Iterable[tuple[str, str]]:

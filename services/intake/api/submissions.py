@@ -18,13 +18,13 @@ from services.intake.api.callers import (
     require_place,
     sender_of,
 )
-from services.intake.handlers import Intake, Posted, faults_of, rehearse, submit
+from services.intake.handlers import Intake, Posted, faults_of, faults_of_part, open_evidence, rehearse, submit
 from services.intake.ports import Wanted
 from services.intake.records import Submission, rfc3339
 from services.intake.rules import bodies
 from services.intake.rules.checks import assess, check
 from services.intake.rules.faults import Faulty
-from services.intake.rules.parsing import parse
+from services.intake.rules.parsing import Malformed, parse
 from shared.http.auth import Access
 from shared.http.paging import Cursor, Limit, decode_cursor, page
 from shared.http.permissions import Action, Role
@@ -120,20 +120,28 @@ async def _take(
     intake: Intake, resource: Resource, request: Request, access: Access, key: str, dry_run: bool
 ) -> Response:
     raw = await request.body()
-    body: Any = parse(resource.model, raw)
-    action = resource.action(access.principal.role, body)
-    enterprise_id = getattr(body, "enterprise_id", None)
-    allowed = in_scope(access, action, body.unit_id, enterprise_id)
+    action = resource.action(access.principal.role, None)
     sender = sender_of(access, request)
+
+    def is_allowed(found: Any) -> bool:
+        return in_scope(access, action, found.unit_id, getattr(found, "enterprise_id", None))
+
+    try:
+        body: Any = parse(resource.model, raw)
+    except Malformed as wrong:
+        raise Faulty([*wrong.faults, *await faults_of_part(intake, wrong.part, sender, is_allowed)]) from wrong
+    allowed = is_allowed(body)
     faults = await faults_of(intake, body, sender, in_scope=allowed)
     if not allowed:
         if faults:
             raise Faulty(faults)
-        require_place(access, action, body.unit_id, enterprise_id)
+        require_place(access, action, body.unit_id, getattr(body, "enterprise_id", None))
     posted = Posted(raw, body, key)
     if dry_run:
         await rehearse(intake, posted, sender, faults)
         return _json({"valid": True}, 200)
+    if not faults:
+        await open_evidence(intake, body)
     answer = await submit(intake, posted, sender, faults)
     return _json(answer.document(), 201)
 

@@ -3,7 +3,7 @@ not lose an answer.
 """
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
@@ -19,10 +19,20 @@ Quantity = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 FindingId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 
 
+class Undecided(AttributeError):
+    """A rule asked for a field that could not be read: what it would say cannot be said."""
+
+
 class Body(Value):
     """What every body has in common."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+    def __getattr__(self, name: str) -> Any:
+        """Reached only for what is not there. Raises `Undecided` for a field that a partly read body lacks."""
+        if name in type(self).model_fields:
+            raise Undecided(name)
+        raise AttributeError(name)
 
 
 class Person(Body):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from services.intake.rules import bodies
-from services.intake.rules.faults import Fault, escape, fault
+from services.intake.rules.faults import Fault, decided, escape, fault
 from shared.events.base import Grade, Outcome, normalise_ref
 from shared.events.inspections import Substance
 from shared.rulesets import NotInForce, RuleSets, UnknownRuleSet, gb18218, uscc
@@ -24,7 +24,7 @@ def check(body: bodies.Submission | bodies.Assessment, rules: RuleSets) -> list[
     """Every fault that the body shows without anything else being known."""
     found = list(enterprise_code("/enterprise_id", getattr(body, "enterprise_id", None)))
     special: Callable[[Any, RuleSets], Iterable[Fault]] | None = _CHECKS.get(type(body))
-    return found if special is None else [*found, *special(body, rules)]
+    return found if special is None else [*found, *decided(special(body, rules))]
 
 
 def enterprise_code(pointer: str, code: str | None) -> Iterator[Fault]:
@@ -38,13 +38,17 @@ _uscc_problem = lru_cache(maxsize=50_000)(uscc.problem)
 
 def inspection(body: bodies.Inspection, rules: RuleSets) -> Iterator[Fault]:
     """Checklist and date, every item answered once, what findings need, points of known codes."""
-    checklist = yield from _checklist(body.checklist, body.inspected_on, rules)
-    if checklist is not None:
-        yield from _coverage(body, checklist)
-        for index, result in enumerate(body.results):
-            yield from _result(f"/results/{index}", result, body, checklist)
+    yield from decided(_answers(body, rules))
     if body.grading is not None:
         yield from _grading(body.grading, body.inspected_on, rules)
+
+
+def _answers(body: bodies.Inspection, rules: RuleSets) -> Iterator[Fault]:
+    checklist = yield from _checklist(body.checklist, body.inspected_on, rules)
+    if checklist is not None:
+        yield from decided(_coverage(body, checklist))
+        for index, result in enumerate(body.results):
+            yield from decided(_result(f"/results/{index}", result, body, checklist))
 
 
 def hazard_unit(body: bodies.HazardUnit | bodies.Assessment, rules: RuleSets) -> Iterator[Fault]:

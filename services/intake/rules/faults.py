@@ -1,9 +1,11 @@
 """One thing wrong with a request, as every rule reports it; `texts` says it to a person."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+from services.intake.rules.bodies import Undecided
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -35,3 +37,11 @@ def fault(pointer: str, code: str, /, **values: Any) -> Fault:
 def escape(part: str | int) -> str:
     """One step of a JSON pointer (RFC 6901)."""
     return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def decided(found: Iterable[Fault]) -> Iterator[Fault]:
+    """The faults up to where a field that could not be read was needed; of a body read whole, all."""
+    try:
+        yield from found
+    except Undecided:
+        return

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from services.intake.rules import bodies
-from services.intake.rules.faults import Fault, fault
+from services.intake.rules.faults import Fault, decided, fault
 from shared.events.base import Stage
 
 By = Literal["enterprise", "county", "expert"]
@@ -47,8 +47,8 @@ class Circumstances:
 def stands_against(body: bodies.Submission, registry: RegistryView, given: Circumstances) -> list[Fault]:
     """Every fault of a well-formed body against the registry, the calendar and the caller's role."""
     special: Callable[..., Iterator[Fault]] | None = _CHECKS.get(type(body))
-    found = list(_places(body, registry))
-    return found if special is None else [*found, *special(body, registry, given)]
+    found = list(decided(_places(body, registry)))
+    return found if special is None else [*found, *decided(special(body, registry, given))]
 
 
 def is_late(body: bodies.Submission, registry: RegistryView, given: Circumstances) -> bool:
@@ -81,15 +81,23 @@ def _places(body: bodies.Submission, registry: RegistryView) -> Iterator[Fault]:
 
 
 def _inspection(body: bodies.Inspection, registry: RegistryView, given: Circumstances) -> Iterator[Fault]:
-    if STAGE_OF[given.by] is not body.stage:
-        yield fault("/stage", "stage_not_for_role", stage=body.stage.value, expected=STAGE_OF[given.by].value)
-    yield from _not_in_future("/inspected_on", body.inspected_on, given)
+    yield from decided(_stage(body, given))
+    yield from decided(_inspected(body, given))
     round_ = registry.get("rounds", body.round_id)
     if round_ is None:
         yield fault("/round_id", "unknown_round", round=body.round_id)
         return
-    yield from _enrolled(body, registry)
+    yield from decided(_enrolled(body, registry))
     yield from _in_window(body, round_, given)
+
+
+def _stage(body: bodies.Inspection, given: Circumstances) -> Iterator[Fault]:
+    if STAGE_OF[given.by] is not body.stage:
+        yield fault("/stage", "stage_not_for_role", stage=body.stage.value, expected=STAGE_OF[given.by].value)
+
+
+def _inspected(body: bodies.Inspection, given: Circumstances) -> Iterator[Fault]:
+    yield from _not_in_future("/inspected_on", body.inspected_on, given)
 
 
 def _enrolled(body: bodies.Inspection, registry: RegistryView) -> Iterator[Fault]:

@@ -175,3 +175,29 @@ def httpx_json(body: Any) -> bytes:
     import json
 
     return json.dumps(body, ensure_ascii=False, indent=1).encode()
+
+
+async def test_a_body_wrong_in_form_hears_of_the_rules_too(world: World) -> None:
+    body = inspection(inspected_on="2023-02-30", enterprise_id=E1, round_id="2099-1", drill="perhaps")
+    for path in ("/v1/inspections", "/v1/inspections?dry_run=true"):
+        answer = await world.submit(path, E1, body)
+        assert answer.status_code == 422
+        assert {"not_date", "not_boolean", "unknown_round"} <= codes(answer)
+
+
+async def test_one_bad_result_does_not_hide_what_is_wrong_with_the_others(world: World) -> None:
+    body = inspection()
+    body["results"][0]["outcome"] = "perhaps"
+    body["results"][1]["item"] = "99"
+    body["results"][2]["grade"] = "major"
+    answer = await world.submit("/v1/inspections", E1, body)
+    found = {(error["pointer"], error["code"]) for error in answer.json()["errors"]}
+    assert ("/results/0/outcome", "not_one_of") in found
+    assert ("/results/1/item", "unknown_item") in found
+    assert ("/results/2/grade", "grade_without_finding") in found
+    assert any(code == "item_not_answered" for _, code in found)
+
+
+async def test_of_a_bad_body_out_of_scope_the_registry_is_not_told(world: World) -> None:
+    answer = await world.submit("/v1/inspections", E1, inspection(FOREIGN, drill="perhaps", round_id="2099-1"))
+    assert codes(answer) == {"not_boolean"}
