@@ -1,5 +1,7 @@
 """`finding.assessed` and `enterprise.assessed`, whole, from the state. Called by the fold when they are due."""
 
+from collections.abc import Sequence
+
 from services.scoring.rules import grading, hazard_unit_risk
 from services.scoring.rules.measures import Json
 from services.scoring.rules.output import Cause, Derived, derived, type_of
@@ -15,7 +17,6 @@ OPEN_COUNTS = {name: FINDING_COUNTS.index(name) for name in FINDING_COUNTS[:4]}
 
 def finding(found: Finding, unit: Unit, cause: Cause) -> Derived:
     """The finding as it stands."""
-    said = found.said
     data = {
         "unit_id": unit.id,
         "finding_id": found.id,
@@ -30,7 +31,7 @@ def finding(found: Finding, unit: Unit, cause: Cause) -> Derived:
         "opened_round": found.opened_round,
         "opened_on": found.opened_on,
         "closed_on": found.closed_on,
-        "verdicts": {STAGE_NAMES[rank]: _verdict(each) for rank, each in enumerate(said) if each is not None},
+        "verdicts": _verdicts(found.said),
         "due_on": found.due_on,
         "due_from": found.due_from,
         "overdue": found.overdue,
@@ -47,9 +48,20 @@ def finding(found: Finding, unit: Unit, cause: Cause) -> Derived:
     return derived(FINDING, data, found.id, unit.id, cause)
 
 
-def _verdict(said: Said) -> Json:
-    round_id, outcome, grade, on, submission = said
-    return {"round_id": round_id, "outcome": outcome, "grade": grade, "on": on, "submission_id": submission}
+def _verdicts(said: Sequence[Said | None]) -> Json:
+    """What each stage said last, by stage."""
+    found: Json = {}
+    for stage, each in zip(STAGE_NAMES, said, strict=True):
+        if each is not None:
+            round_id, outcome, grade, on, submission = each
+            found[stage] = {
+                "round_id": round_id,
+                "outcome": outcome,
+                "grade": grade,
+                "on": on,
+                "submission_id": submission,
+            }
+    return found
 
 
 def enterprise(found: Enterprise, unit: Unit, book: Rulebook, cause: Cause) -> Derived:

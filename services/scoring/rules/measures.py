@@ -1,6 +1,7 @@
 """Measures and texts that the rules share: figures as whole millionths, colours in order, one copy of a text."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from shared.events.base import Colour
@@ -15,6 +16,5 @@ def micro(value: float) -> int:
     return round(value * MICRO)
 
 
-def shared_text(text: str) -> str:
-    """The one copy of a text that many enterprises have in common (item lists, codes, checklists)."""
-    return sys.intern(text)
+# The one copy of a text that many enterprises have in common (item lists, codes, checklists).
+shared_text: Callable[[str], str] = sys.intern

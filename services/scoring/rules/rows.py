@@ -34,7 +34,18 @@ from shared.events.base import Focus, Grade, Outcome, Stage
 OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 DUE_FROM: dict[str | None, Any] = {**{stage.value: stage for stage in Stage}, "extended": "extended", None: None}
 GRADES = {grade.value: grade for grade in Grade}
-_day = date.fromisoformat
+FOCUSES = {focus.value: focus for focus in Focus}
+
+
+class Days(dict[str, date]):
+    """Days by their text, each read once: rows name the same few days again and again."""
+
+    def __missing__(self, text: str) -> date:
+        found = self[text] = date.fromisoformat(text)
+        return found
+
+
+_day = Days().__getitem__
 
 
 def key(unit_id: str, kind: str, id: str) -> bytes:
@@ -107,7 +118,7 @@ def read_finding(id: str, row: list[Any], enterprise: Enterprise) -> Finding:
         shared_text(row[8]),
         _day(row[9]),
         said,
-        tuple(map(Focus, row[11])) if row[11] else (),
+        tuple([FOCUSES[each] for each in row[11]]) if row[11] else (),
         row[12],
         row[13],
         row[14],

@@ -1,6 +1,7 @@
 """A unit's risk from its totals: figures, provisional state, hazard of its colour, when an assessment is due."""
 
 from datetime import date, datetime
+from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.scoring.rules import assessed_unit, tally
@@ -160,10 +161,10 @@ def rebuild(unit: Unit, totals: Totals) -> None:
 
 def retally(enterprise: Enterprise, current: str | None) -> None:
     """Works an enterprise's own counts out again from its findings, hazard units and installations."""
-    counts = [0] * len(tally.FINDING_COUNTS)
+    counts = tally.NO_FINDING
     for finding in enterprise.findings.values():
-        counts = list(map(sum, zip(counts, tally.of_finding(finding, current), strict=True)))
-    enterprise.tally = tuple(counts)
+        counts = tuple(map(add, counts, tally.of_finding(finding, current)))
+    enterprise.tally = counts
     enterprise.units_tally = tally.of_hazard_units(enterprise.hazard_units)
     enterprise.ages_tally = tally.of_installations(enterprise.installations)
 
