@@ -80,11 +80,15 @@ class Groups:
             self._group[member.id] = member.group
             self._left.setdefault(member.group, set()).add(member.id)
 
-    def stored(self, documents: Iterable[Document]) -> None:
-        """A write of these is about to be made."""
-        for document in documents:
-            if "waiting" in document:
-                self.learn(members_of(document))
+    async def stored(self, documents: Sequence[Document], count: int) -> None:
+        """Of a write of these the first `count` were stored: the others are named no more.
+
+        A group whose first was not stored is not there; another write's first may have the same id.
+        """
+        there = {document["_id"] for document in documents[:count]}
+        waiting = [member for document in documents[:count] if "waiting" in document for member in members_of(document)]
+        self.learn(member for member in waiting if member.id in there)
+        await self.drop([member for member in waiting if member.id not in there])
 
     async def waiting(self, shards: Iterable[int] | None) -> list[Member]:
         """What waits in the shards (None = all), oldest group first."""
@@ -98,24 +102,39 @@ class Groups:
             await self._found.update_many({"_id": {"$in": emptied}}, DONE)
         return found
 
-    async def forget_what_never_came(self, missing: Iterable[Member]) -> None:
-        """These are named and not there. Of a recent write they may still come."""
-        now, seen = self._monotonic(), self._missing_since
-        self._missing_since = {member.id: seen.get(member.id, now) for member in missing}
-        old = [id for id, since in self._missing_since.items() if now - since > NEVER_CAME_S]
-        if old:
-            await self.drop(old)
+    async def there(self, members: Sequence[Member], documents: Sequence[Document]) -> list[Document]:
+        """The documents of these members. One that came with another write is named by that one; one that is missing
+        may still come, but not after so long.
+        """
+        of = {document["_id"]: group_of(document) for document in documents}
+        now = self._monotonic()
+        for each in members:
+            if each.id in of:
+                self._missing_since.pop(each.id, None)
+            else:
+                self._missing_since.setdefault(each.id, now)
+        await self.drop(
+            [
+                each
+                for each in members
+                if of.get(each.id, each.group) != each.group
+                or now - self._missing_since.get(each.id, now) > NEVER_CAME_S
+            ]
+        )
+        named = {each.id for each in members if of.get(each.id) == each.group}
+        return [document for document in documents if document["_id"] in named]
 
-    async def drop(self, ids: Iterable[str]) -> None:
-        """These were never stored: their groups name and count them no more."""
-        of: dict[str, list[str]] = {}
-        for id in ids:
-            if id in self._group:
-                of.setdefault(self._group[id], []).append(id)
-        for group, gone in of.items():
-            change = {"$pull": {"waiting": {"$in": gone}}, "$inc": {"size": -len(gone)}}
-            await self._found.update_one({"_id": group, "waiting": {"$all": gone}}, change)
-        self._know({group: self._left[group] - set(gone) for group, gone in of.items()})
+    async def drop(self, members: Sequence[Member]) -> None:
+        """These never came with their group: it names and counts them no more."""
+        gone: dict[str, list[str]] = {}
+        for member in members:
+            gone.setdefault(member.group, []).append(member.id)
+        for group, ids in gone.items():
+            change = {"$pull": {"waiting": {"$in": ids}}, "$inc": {"size": -len(ids)}}
+            await self._found.update_one({"_id": group, "waiting": {"$all": ids}}, change)
+            self._left.get(group, set()).difference_update(ids)
+            for id in ids:
+                self._missing_since.pop(id, None)
 
     async def still_waiting(self, documents: Sequence[Mapping[str, Any]]) -> set[str]:
         """Ids of those documents that wait."""

@@ -29,16 +29,16 @@ class MongoSubmissionStore:
 
     async def add(self, submissions: Sequence[Submission]) -> Added:
         documents = grouped(submissions)
-        self._groups.stored(documents)
         try:
             await self._found.insert_many(documents, ordered=True)
         except BulkWriteError as wrong:
             added = stopped(wrong)
-            await self._groups.drop([document["_id"] for document in documents[added.count :]])
-            return added
         except OperationFailure as wrong:
             raise full_or(wrong) from wrong
-        return Added(len(submissions))
+        else:
+            added = Added(len(documents))
+        await self._groups.stored(documents, added.count)
+        return added
 
     async def get(self, id: uuid.UUID) -> Submission | None:
         document = await self._found.find_one({"_id": str(id)})
@@ -81,9 +81,8 @@ class MongoSubmissionStore:
     async def _read(self, members: Sequence[Member]) -> list[Submission]:
         wanted = {"_id": {"$in": [member.id for member in members]}}
         documents = await self._found.find(wanted, {"record": 0}).to_list(None)
-        there = {document["_id"] for document in documents}
-        await self._groups.forget_what_never_came(member for member in members if member.id not in there)
-        return [to_submission(document, published=False) for document in documents]
+        there = await self._groups.there(members, documents)
+        return [to_submission(document, published=False) for document in there]
 
     async def _whole(self, documents: Sequence[Mapping[str, Any]]) -> list[Submission]:
         waiting = await self._groups.still_waiting(documents) if documents else set()

@@ -159,6 +159,23 @@ async def test_what_an_insert_that_stopped_did_not_store_does_not_wait(stores: S
     assert mine[2].id not in await stores.submissions.unpublished([each.id for each in mine])
 
 
+async def test_a_repeat_of_what_was_stored_leaves_it_waiting(stores: Stores) -> None:
+    mine = [submission("E1", 1), submission("E2", 1)]
+    await stores.submissions.add(mine)
+    for writes in (mine, mine[:1], mine[1:]):
+        assert (await stores.submissions.add(writes)).count == 0
+        assert (await stores.another().add(writes)).count == 0
+    assert {each.id for each in await stores.submissions.pending(range(16), 9)} == {each.id for each in mine}
+    new = submission("E3", 1)
+    assert (await stores.submissions.add([new, mine[1]])).count == 1
+    shard = shard_of("linzi")
+    assert (await stores.submissions.tally([shard]))[shard].accepted == 3
+    await stores.submissions.mark_published([new.id])
+    assert {each.id for each in await stores.submissions.pending(range(16), 9)} == {each.id for each in mine}
+    await stores.submissions.mark_published([each.id for each in mine])
+    assert await stores.another().pending(range(16), 9) == []
+
+
 async def test_of_one_write_each_shard_and_each_submission_is_marked_by_itself(stores: Stores) -> None:
     mine = [submission("E1", 1), submission("E2", 1, unit_id="fangshan"), submission("E1", 2), submission("E3", 1)]
     await stores.submissions.add(mine)
