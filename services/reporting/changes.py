@@ -149,11 +149,13 @@ def _change(vector: Vector, document: Document) -> Change:
 def encode(vector: Mapping[str, int]) -> str:
     """A vector as a short text: `r3-1042.a0-7` for partition 3 of the risk topic and 0 of the alerts topic."""
     parts = (stream.rsplit(":", 1) for stream in sorted(vector))
-    return ".".join(
+    text = ".".join(
         f"{_LETTERS[topic]}{partition}-{vector[f'{topic}:{partition}']}"
         for topic, partition in parts
         if topic in _LETTERS
     )
+    # Before the first record there is a position too: an empty id would mean "from now on".
+    return text or "0"
 
 
 def parse(text: str) -> Vector:

@@ -110,3 +110,5 @@ async def test_old_changes_are_let_go_of_and_who_missed_them_is_told() -> None:
 def test_an_id_gives_back_the_positions_it_was_made_of() -> None:
     vector = {"risk.v1:3": 1042, "alerts.v1:0": 7}
     assert parse(encode(vector)) == vector
+    assert encode({}) != ""
+    assert parse(encode({})) == {}
