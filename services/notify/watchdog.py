@@ -1,8 +1,8 @@
-"""Watches notify's own lag and tells the operators without bus and store, from a thread and a loop of its own."""
+"""Watches the lag of notify and scoring; tells the operators without bus and store, from a loop of its own thread."""
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from uuid import UUID
@@ -18,7 +18,8 @@ BEAT_SECONDS = 1.0
 
 class Watchdog:
     """A part of the service. `lags` gives seconds by name and is read from the watchdog's thread; the main loop's own
-    beat is watched too, so that a loop that hangs is noticed. `channels` makes channels for the watchdog's loop.
+    beat is watched too, so that a loop that hangs is noticed. `channels` makes channels for the watchdog's
+    loop. `scoring` gives the seconds for which scoring has not kept up.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Watchdog:
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
         every_s: float = EVERY_SECONDS,
+        scoring: Callable[[], Awaitable[float]] | None = None,
     ) -> None:
         self._lags = lags
         self._operators = operators
@@ -36,6 +38,7 @@ class Watchdog:
         self._now = now
         self._new_id = new_id
         self._every_s = every_s
+        self._scoring = scoring
         self._beat = monotonic()
         self._stopping = threading.Event()
         self._log = log("watchdog")
@@ -55,6 +58,8 @@ class Watchdog:
         channels, watch = self._channels(), Watch()
         while not self._stopping.is_set():
             lags = {**self._lags(), "event loop": monotonic() - self._beat}
+            if self._scoring is not None:
+                lags["scoring"] = await self._scoring()
             watch, notice = look(watch, lags, self._now())
             if notice is not None:
                 await self._tell(notice, channels)

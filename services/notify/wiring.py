@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -37,6 +38,7 @@ from services.notify.replicas import Beats, Replicas
 from services.notify.republishing import Republishing
 from services.notify.rules.alert import Alert
 from services.notify.rules.routing import Contact
+from services.notify.scoring_watch import ScoringWatch
 from services.notify.settings import NotifySettings, alert_policy, operators
 from services.notify.stages import Stages
 from services.notify.store_clock import StoreClock
@@ -203,6 +205,10 @@ def build(settings: NotifySettings) -> NotifyService:
         lambda: channels(settings, Egress(settings.egress_allow, real), key),
         real,
         uuid.uuid4,
+        # A deployment that names no address of scoring has none that could be asked.
+        scoring=ScoringWatch(settings.public_url_scoring, monotonic).seconds
+        if "public_url_scoring" in settings.model_fields_set
+        else None,
     )
     return NotifyService(settings, found, publisher, database, time, egress, watchdog)
 
