@@ -251,7 +251,7 @@ def told(text: str) -> None:
 async def measure(uri: str, options: argparse.Namespace) -> list[Bar]:
     settings = Settings(kafka_bootstrap="127.0.0.1:1", mongo_uri=uri)
     database = mongo.connect(settings, "bench")
-    world = folded(units=4, enterprises=options.enterprises)
+    world = folded(units=4, enterprises=options.enterprises, rounds=1)
     own, plain, rebuilt = await projection(database, world)
     told(f"{len(world.deliveries)} events: projection {own:.0f}/s, raw upserts {plain:.0f}/s, rebuild {rebuilt:.0f}/s")
     small, large = MongoReadModels(database, 10), MongoReadModels(database, 11)
