@@ -15,6 +15,10 @@ from shared.rulesets import NotInForce, RuleSet, RuleSets, UnknownRuleSet, decre
 from shared.rulesets import installations as ages
 from shared.rulesets.unit_index import Component, UnitIndex
 
+# Contributions as JSON by item, deduction and bonus; and those of each rule set by its hash, with its content.
+Shown = dict[tuple[str, int, int], orjson.Fragment]
+_SHOWN: dict[str, tuple[object, Shown]] = {}
+
 
 class RuleSetMismatch(Exception):
     """The log names rule sets that are not at hand with the same hash: nothing may be worked out, the worker stops."""
@@ -43,7 +47,7 @@ class Grading:
     total: int
     untouched: dict[str, orjson.Fragment]
     with_bonus: tuple[GradingItem, ...]
-    shown: dict[tuple[str, int, int], orjson.Fragment]
+    shown: Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,17 @@ def prepared_grading(rule_set: RuleSet) -> Grading:
     untouched = {code: contribution(rule_set, item, 0, 0) for code, item in items.items()}
     with_bonus = tuple(item for item in items.values() if item.bonus_max)
     reds = frozenset(table.direct_red)
-    return Grading(rule_set, rule_set.ref.model_dump(), items, bands, reds, total, untouched, with_bonus, {})
+    ref = rule_set.ref.model_dump()
+    return Grading(rule_set, ref, items, bands, reds, total, untouched, with_bonus, shown_by(rule_set))
+
+
+def shown_by(rule_set: RuleSet) -> Shown:
+    """The contributions written so far by this very rule set: all units whose rounds name it share them."""
+    owner, shown = _SHOWN.get(rule_set.sha256, (None, {}))
+    if owner is not rule_set.value:
+        shown = {}
+        _SHOWN[rule_set.sha256] = (rule_set.value, shown)
+    return shown
 
 
 def _item(code: str, item: grading.Item) -> GradingItem:
@@ -167,7 +181,8 @@ def contribution(rule_set: RuleSet, item: GradingItem, deduction: int, bonus: in
         "inputs": inputs,
         "points": kept / MICRO,
     }
-    return orjson.Fragment(orjson.dumps(found))
+    # As a text, because the bytes that orjson returns keep its whole buffer of a kilobyte or two.
+    return orjson.Fragment(orjson.dumps(found).decode())
 
 
 def prepared_index(rule_set: RuleSet) -> Index:
