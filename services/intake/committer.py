@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from services.intake.ports import SubmissionStore
 from services.intake.records import Draft, Head, Submission, rfc3339
-from services.intake.rules.becoming import missing_needs
+from services.intake.rules.becomings import missing_needs
 from services.intake.rules.faults import Fault, Faulty, fault
 from shared import receipts
 from shared.events.base import name_id

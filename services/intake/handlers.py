@@ -18,7 +18,8 @@ from services.intake.outbox import Outbox
 from services.intake.ports import EvidenceStore, SubmissionStore
 from services.intake.records import Draft, Origin, Submission
 from services.intake.rules import bodies
-from services.intake.rules.becoming import Sent, become
+from services.intake.rules.becoming import become
+from services.intake.rules.becomings import Sent
 from services.intake.rules.checks import check
 from services.intake.rules.faults import Fault, Faulty, fault
 from services.intake.rules.standing import By, Circumstances, is_late, stands_against

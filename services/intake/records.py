@@ -5,9 +5,10 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from services.intake.rules.becoming import Becoming, FindingRef, Kind
+from services.intake.rules.becomings import Becoming, FindingRef, Kind
 
 SHARDS = 16
 
@@ -111,6 +112,7 @@ class Lease:
     epoch: int
 
 
+@lru_cache(maxsize=10_000)
 def shard_of(unit_id: str) -> int:
     """The shard of a unit: fixed for life, as leases and documents name it."""
     return zlib.crc32(unit_id.encode()) % SHARDS

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.intake.records import Origin, Submission
 from services.intake.rules.announcing import Change
-from services.intake.rules.becoming import FindingRef
+from services.intake.rules.becomings import FindingRef
 from shared.events.base import RuleSetRef
 
 Document = dict[str, Any]

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.intake.ports import EvidenceFile, EvidenceStore, LeaseStore, RegistryStore, SubmissionStore, Wanted
 from services.intake.records import Origin, Submission, rfc3339, shard_of
 from services.intake.rules.announcing import Change
-from services.intake.rules.becoming import FindingRef
+from services.intake.rules.becomings import FindingRef
 from services.intake.stores.memory import (
     MemoryEvidenceStore,
     MemoryLeaseStore,

@@ -17,7 +17,7 @@ from services.intake.metering import IntakeMetrics
 from services.intake.outbox import Outbox
 from services.intake.ports import Added
 from services.intake.records import Draft, Submission
-from services.intake.rules.becoming import Becoming
+from services.intake.rules.becomings import Becoming
 from services.intake.rules.faults import Faulty
 from services.intake.stores.memory import MemoryLeaseStore, MemorySubmissionStore
 from shared import receipts

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
@@ -99,3 +100,12 @@ def test_the_command_verifies_a_chain_offline(tmp_path: Path, damage: bool) -> N
     told = json.loads(answer.stdout)
     assert (answer.exit_code, told["genuine"]) == ((1, False) if damage else (0, True))
     assert [flaw["seq"] for flaw in told["flaws"]] == ([2, 3] if damage else [])
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5), st.one_of(st.none(), st.text(max_size=20), st.integers(-(2**53) + 1, 2**53 - 1))
+    )
+)
+def test_the_canonical_form_is_that_of_rfc_8785(document: dict[str, Any]) -> None:
+    assert receipts.canonical(document) == rfc8785.dumps(document)
