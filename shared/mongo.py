@@ -28,6 +28,7 @@ from shared.settings import Settings
 Document = dict[str, Any]
 Session = AsyncIOMotorClientSession
 T = TypeVar("T")
+INTERNAL_ERROR = 1
 PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
 
 
@@ -51,6 +52,8 @@ def passes(wrong: PyMongoError) -> bool:
     if isinstance(wrong, BulkWriteError):
         details = wrong.details or {}
         return bool(details.get("writeConcernErrors")) and not details.get("writeErrors")
+    if getattr(wrong, "code", None) == INTERNAL_ERROR:  # what a store whose disk is full may say of every call
+        return True
     return any(wrong.has_error_label(label) for label in PASSING_LABELS)
 
 
