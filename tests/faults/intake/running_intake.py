@@ -7,6 +7,7 @@ Knows intake by HTTP, the topic by Kafka, receipts by their published form: noth
 import asyncio
 import base64
 import hashlib
+import http.client
 import json
 import os
 import signal
@@ -99,7 +100,7 @@ class Replica:
         except urllib.error.HTTPError as error:
             raw = error.read()
             return Answer(error.code, json.loads(raw) if raw else None, dict(error.headers))
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return Answer(0, None, {})
 
 
