@@ -11,8 +11,9 @@ from datetime import datetime
 
 from services.scoring.ports import Arrived
 from services.scoring.rules.fold import PartitionFold
+from services.scoring.rules.output import Derived
 from shared.errors import Rejected
-from shared.events.envelope import Event, decode, encode
+from shared.events.envelope import decode
 from shared.events.hazards import HazardRaised, HazardUpdated
 from shared.events.risk import UnitAssessed
 
@@ -62,23 +63,24 @@ class Replay:
                     fold.apply(event, record.offset)
             except Rejected:
                 fold.note_dead_letter(record.offset)
-        for event in fold.flush().events:
-            self._note(event)
+        for output in fold.flush().derived:
+            self._note(output)
 
     def outcome(self) -> Outcome:
         for fold in self.folds.values():
             self._outcome.hashes |= fold.state_hash()
         return self._outcome
 
-    def _note(self, event: Event) -> None:
-        data, outcome = event.data, self._outcome
+    def _note(self, output: Derived) -> None:
+        event, outcome = output.event(), self._outcome
+        data = event.data
         if isinstance(data, UnitAssessed):
             outcome.units[data.unit_id] = data
         elif isinstance(data, HazardRaised) and not isinstance(data, HazardUpdated):
             outcome.alerts.setdefault(data.unit_id, set()).add((data.kind, data.subject, data.episode))
         if ".hazard." in event.type:
             outcome.hazards.append(str(event.id))
-        outcome.last[f"{event.type}|{event.subject}"] = hashlib.sha256(encode(event)).hexdigest()
+        outcome.last[f"{event.type}|{event.subject}"] = hashlib.sha256(output.value).hexdigest()
 
 
 def state_of(rows: Mapping[bytes, bytes], fold: PartitionFold) -> PartitionFold:
