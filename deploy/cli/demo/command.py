@@ -26,7 +26,9 @@ from deploy.cli.demo import tables
 from deploy.cli.demo.client import Client, DemoFailed, in_parallel
 from deploy.cli.demo.duty import Duty
 from deploy.cli.demo.receivers import Receivers
-from deploy.cli.demo.world import CLOCK_START, Body, Post, World, make_world, rectifications
+from deploy.cli.demo.registering import make_world
+from deploy.cli.demo.submissions import rectifications
+from deploy.cli.demo.world import CLOCK_START, Body, Post, World
 from deploy.local.ports import Ports
 from deploy.local.runtime import Runtime, make_topics
 from deploy.local.stack import Options

@@ -9,7 +9,8 @@ from stdnum.cn import uscc
 
 from deploy.cli.demo import expected
 from deploy.cli.demo.command import MARKER, demo_policy, prepare
-from deploy.cli.demo.world import Post, World, make_world
+from deploy.cli.demo.registering import make_world
+from deploy.cli.demo.world import Post, World
 
 TARGETS = {"webhook": "http://127.0.0.1:1/hook", "secret": "whsec_x"}
 
