@@ -1,19 +1,16 @@
 """The duty board in Chromium, as the officer on duty uses it: answer from the board, and from the link in the mail."""
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.system import County, eventually, results, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 LANGUAGES = {"en": "Duty board", "zh-CN": "值班看板"}
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
@@ -26,16 +23,6 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
             system.submit("/v1/inspections", enterprise, found.inspection(enterprise, results=results("5")))
         eventually(lambda: len(open_alerts(found)) == 2, 60, "two open alerts")
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 def open_alerts(county: County) -> Any:
