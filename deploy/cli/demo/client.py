@@ -10,7 +10,7 @@ import httpx
 
 from deploy.cli.demo.world import Body, Post, World
 
-AT_ONCE = 8
+AT_ONCE = 4
 
 
 class DemoFailed(Exception):

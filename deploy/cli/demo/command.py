@@ -126,6 +126,8 @@ def _options(data_dir: Path, receivers: Receivers, port_base: int | None) -> Opt
         extra_env={
             "KEYCOUNTY_SMTP_URL": receivers.smtp_url,
             "KEYCOUNTY_RULESETS_DIR": str((data_dir / "rulesets").resolve()),
+            # Every authority of the demo shares one mail server and one webhook host; real ones have their own.
+            "KEYCOUNTY_RECEIVER_RATE": "200",
         },
         make_topics=make_topics,
     )
