@@ -1,24 +1,23 @@
 """The store's clock, by which leases and due times go: all replicas share it, however wrong their own may be."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-from shared.errors import Unavailable
+from services.notify.periodic import Periodic
 from shared.mongo import Database
 
 EVERY_SECONDS = 5.0
 
 
-class StoreClock:
+class StoreClock(Periodic):
     """A part of the service. Asks the store for its time now and then, and goes by the monotonic clock between."""
 
     def __init__(self, database: Database, machine: Callable[[], datetime]) -> None:
+        super().__init__(EVERY_SECONDS)
         self._database = database
         self._at = monotonic()
         self._time = machine()
-        self._stopping = asyncio.Event()
 
     def now(self) -> datetime:
         """Aware, UTC, whole milliseconds as the store keeps them."""
@@ -32,21 +31,5 @@ class StoreClock:
         heard = monotonic()
         self._at, self._time = (asked + heard) / 2, answer["localTime"].astimezone(UTC)
 
-    async def run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                await self.measure()
-            except Unavailable:
-                # Until the store is back nothing can be claimed anyway; the time goes on from the last answer.
-                pass
-            await self._pause()
-
-    async def stop(self) -> None:
-        self._stopping.set()
-
-    async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(EVERY_SECONDS):
-                await self._stopping.wait()
-        except TimeoutError:
-            pass
+    async def step(self) -> None:
+        await self.measure()

@@ -1,7 +1,7 @@
 """The CloudEvents 1.0 envelope in Kafka's binary mode: used by whoever writes to or reads from the bus."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -143,6 +143,3 @@ def parse(spec: EventType, value: bytes) -> BaseModel:
             for error in wrong.errors(include_input=False)[:20]
         )
         raise Rejected("schema", found) from wrong
-
-
-Clock = Callable[[], datetime]

@@ -58,11 +58,6 @@ class HttpServer:
         self._server.should_exit = True
 
 
-async def serve(app: FastAPI, settings: Settings) -> None:
-    """Just the HTTP server, until SIGTERM or Ctrl-C."""
-    await run_until_stopped([HttpServer(app, settings)])
-
-
 async def run_until_stopped(parts: Sequence[Part]) -> None:
     """Runs all parts side by side; stops them in reverse order on SIGTERM or SIGINT.
 

@@ -11,7 +11,7 @@ from services.intake.book import Book
 from services.intake.rules.bodies import Body
 from services.intake.rules.faults import Fault, Faulty, fault
 from services.intake.rules.parsing import parse
-from shared.events.envelope import Clock
+from shared.clock import Clock
 from shared.http.auth import Access, hash_key, new_key
 from shared.http.permissions import Action, Role
 from shared.http.problems import forbidden, not_found

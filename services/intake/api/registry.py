@@ -11,7 +11,7 @@ from services.intake.rules.faults import Faulty, fault
 from services.intake.rules.parsing import parse
 from services.intake.rules.registry import SHAPES, Authority, RegistryKind, faults_of, references_to
 from services.intake.sealing import SealContacts
-from shared.events.envelope import Clock
+from shared.clock import Clock
 from shared.http.auth import Access
 from shared.http.paging import Cursor, Limit, decode_cursor, page
 from shared.http.permissions import Action
