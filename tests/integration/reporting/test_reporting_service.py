@@ -18,6 +18,7 @@ from services.reporting.settings import ReportingSettings
 from services.reporting.wiring import build
 from shared.bus import record_of
 from shared.events.base import Submitted
+from shared.events.risk import UnitAssessed
 from shared.kafka_bus import KafkaPublisher
 from shared.settings import Settings
 from tests.unit.reporting.folded import Folded, folded
@@ -108,7 +109,7 @@ async def test_a_round_of_events_becomes_answers_pages_and_a_frozen_evaluation(
         found = (await admin.get("/v1/completeness")).json()
         assert found == {"accepted": sent, "scored": sent, "projected": sent, "missing": 0, "by_enterprise": []}
 
-        await until(lambda: _has_colours(national), "the units' colours")
+        await until(lambda: _stands_at_the_end(national, world), "the units' last risk")
         risk = (await county.get("/v1/units/unit-01/risk")).json()
         assert set(risk) >= {
             "unit_id",
@@ -143,9 +144,14 @@ async def test_a_round_of_events_becomes_answers_pages_and_a_frozen_evaluation(
             assert "own choice" in page.text or "自行设定" in page.text
 
 
-async def _has_colours(national: httpx.AsyncClient) -> bool:
-    items = (await national.get("/v1/units")).json()["items"]
-    return sum(item["colour"] is not None for item in items) == 3
+async def _stands_at_the_end(reader: httpx.AsyncClient, world: Folded) -> bool:
+    """Whether each unit's risk is the last that the log says of it; submissions may be there before it."""
+    last = {event.key: event.data.log_position for _, event in world.deliveries if isinstance(event.data, UnitAssessed)}
+    answers = {unit: await reader.get(f"/v1/units/{unit}/risk") for unit in last}
+    return all(
+        answer.status_code == 200 and answer.json()["log_position"] == last[unit].model_dump()
+        for unit, answer in answers.items()
+    )
 
 
 async def test_a_rebuild_beside_the_live_read_models_gives_the_same_answers_and_is_switched_to(
@@ -166,6 +172,7 @@ async def test_a_rebuild_beside_the_live_read_models_gives_the_same_answers_and_
             return bool((await admin.get("/v1/rebuilds")).json()["live"] == 2)
 
         await until(whole, "all submissions", timeout_s=60)
+        await until(lambda: _stands_at_the_end(national, world), "the unit's last risk", timeout_s=60)
         before = (await national.get("/v1/units/unit-00/risk/explain")).json()
         asked = await admin.post("/v1/rebuilds")
         assert (asked.status_code, asked.json()["building"]) == (202, 2)
