@@ -23,6 +23,16 @@ class Changing:
         self._now = now
         self._published = published
 
+    async def insert(self, change: Change) -> bool:
+        """Stores a new alert; False when there is one of its id."""
+        alert = change.alert
+        known = await self._alerts.insert([Saving(alert, 0, enveloped(alert, change.events, self._now()))])
+        self._published()
+        return not known
+
+    async def get(self, id: str) -> Alert | None:
+        return (await self._alerts.get([id])).get(id)
+
     async def save(self, before: Alert, change: Change) -> Alert | None:
         """The alert as stored, None when somebody else has changed it since `before`."""
         after = change.alert.model_copy(update={"version": before.version + 1})
@@ -40,7 +50,7 @@ class Changing:
             found = decide(current)
             if found is None or await self.save(current, found) is not None:
                 return
-            current = (await self._alerts.get([alert.id])).get(alert.id)
+            current = await self.get(alert.id)
 
 
 async def patiently(call: Callable[[], Awaitable[object]]) -> None:

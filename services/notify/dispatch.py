@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from functools import partial
+from time import monotonic
 
 from services.notify.ports import AlertStore
 from services.notify.rules.alert import Alert
@@ -14,6 +15,7 @@ from shared.errors import Unavailable
 from shared.telemetry import log
 
 POLL_SECONDS = 0.25
+LOOK_SECONDS = 1.0
 AWAY_SECONDS = 1.0
 STOP_SECONDS = 3.0
 
@@ -38,6 +40,7 @@ class Dispatcher:
         self._log = log("dispatch")
         self.oldest_due: datetime | None = None
         self._away_since: datetime | None = None
+        self._looked_at = monotonic()
 
     def offer(self, alerts: Iterable[Alert]) -> None:
         """Alerts just stored with a due step; what has no room here is found in the store."""
@@ -87,7 +90,8 @@ class Dispatcher:
         if not self._took_back:
             await self._take_back()
         self._start()
-        if not self._waiting and self._room > 0:
+        # A flood of new alerts must not keep what is due of the old ones waiting.
+        if (not self._waiting and self._room > 0) or monotonic() - self._looked_at > LOOK_SECONDS:
             await self._look()
             self._start()
         if not self._waiting or self._room <= 0:
@@ -103,12 +107,14 @@ class Dispatcher:
         self._took_back = True
 
     async def _look(self) -> None:
+        self._looked_at = monotonic()
         found = await self._alerts.due(self._now(), 4 * self._at_once)
         self.oldest_due = found[0].next_due if found else None
         fresh = [alert for alert in found if alert.id not in self._running]
         # Replicas look at the same list: its order by chance keeps them from running after the same alerts.
         random.shuffle(fresh)
-        self._waiting.update({alert.id: alert for alert in fresh[: 2 * self._at_once]})
+        due = {alert.id: alert for alert in fresh[: 2 * self._at_once]}
+        self._waiting = due | {id: alert for id, alert in self._waiting.items() if id not in due}
 
     @property
     def running(self) -> list[asyncio.Task[None]]:

@@ -28,7 +28,7 @@ class AckLinks:
         self._valid = valid
 
     def url(self, alert_id: str, contact_key: str, since: datetime) -> str:
-        """The link of a contact. The same for every repeat of a message: it counts from the step, not from the send."""
+        """The link of a contact, valid for its time from `since` on."""
         end = int((since + self._valid).timestamp())
         body = UUID(alert_id).bytes + end.to_bytes(4, "big") + contact_hash(contact_key)
         return f"{self._base}/ack/{base64.urlsafe_b64encode(body + self._seal(body)).decode().rstrip('=')}"

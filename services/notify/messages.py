@@ -71,7 +71,7 @@ class MessageWriter:
     ) -> Message:
         language: Language = as_language(contact.locale) or "zh-CN"
         answerable = step.kind not in (StepKind.CLEAR, StepKind.NOTICE)
-        link = self._links.url(alert.id, contact.key, alert.opened_at) if answerable else None
+        link = self._links.url(alert.id, contact.key, now) if answerable else None
         subject = _subject(alert, step, language)
         context: dict[str, Any] = {
             "alert": alert,

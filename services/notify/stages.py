@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel
 
 from services.notify.changing import Changing, patiently
+from services.notify.failing import FailingContacts
 from services.notify.ports import (
     AlertFilter,
     AlertStore,
@@ -15,7 +16,6 @@ from services.notify.ports import (
     Composer,
     Directory,
     Ledger,
-    Saving,
     Sent,
     SilenceStore,
 )
@@ -23,15 +23,13 @@ from services.notify.receivers import Receivers
 from services.notify.rules import digests, steps
 from services.notify.rules.alert import Alert, Change, Step, StepKind, delivery_id
 from services.notify.rules.deliveries import Attempt, Delivery, delivery_of, event_of, message_id
-from services.notify.rules.routing import OPERATORS, Contact, Desk, Route, recipients
+from services.notify.rules.routing import Contact, Desk, Route, recipients
 from services.notify.rules.sending import Decision, should_send
 from services.notify.rules.silences import Silence
-from services.notify.rules.snapshots import enveloped
 from services.notify.rules.steps import ATTEMPTS, Result
-from services.notify.rules.unreachable import channel_failing
+from services.notify.timely import SEND_SECONDS, send_in_time
 from services.notify.together import Together
 
-SEND_SECONDS = 10.0
 DIGEST_LENGTH = 200
 CLAIMS_IN_A_ROW = 5
 UNROUTED_PAUSE = timedelta(seconds=5)
@@ -77,6 +75,7 @@ class Stages:
     ) -> None:
         self.alerts = alerts
         self._alerts = Changing(alerts, now, published)
+        self._failing = FailingContacts(self._alerts, receivers, now)
         self.ledger = ledger
         self.silences = silences
         self.directory = directory
@@ -95,10 +94,6 @@ class Stages:
         claimed = await self.claim(alert)
         if claimed is None:
             return
-        decision = await self.decide(claimed)
-        if not decision.send:
-            await self.put_by(claimed, decision)
-            return
         if claimed.step.kind is StepKind.DIGEST:
             claimed = replace(claimed, also=await self.gather(claimed))
         told = await self.tell(claimed)
@@ -111,11 +106,8 @@ class Stages:
         found = []
         for alert in digests.members(claimed.alert, claimed.step, await self._others(claimed.alert), self.now()):
             other = await self._claim_member(alert, claimed)
-            decision = await self.decide(other) if other else None
-            if other and decision and decision.send:
+            if other is not None:
                 found.append(other)
-            elif other and decision:
-                await self.put_by(other, decision)
         return tuple(found)
 
     async def _others(self, alert: Alert) -> list[Alert]:
@@ -145,7 +137,7 @@ class Stages:
         return found
 
     async def claim(self, alert: Alert, digest: Step | None = None) -> Claimed | None:
-        """The due step under a lease; None when nothing is due, somebody else was faster, or nobody can be told yet.
+        """The due step under a lease; None when nothing is due, somebody else was faster, or it has to wait or end.
 
         `digest`: the leading step of the digest that is to name this alert; both leases end together.
         """
@@ -163,19 +155,29 @@ class Stages:
         if later is not None:
             await self._alerts.save(alert, steps.postponed(alert, step, later))
             return None
+        decision = await self.decide(alert, step)
+        if not decision.send:
+            await self._alerts.save(alert, self._put_by(alert, step, decision))
+            return None
         until = digest.lease_until if digest else None
         change = steps.claim(alert, step, route, self.directory.terms(), now, self.owner, until)
         stored = await self._alerts.save(alert, change)
         leased = stored.step(step.id) if stored else None
         return Claimed(stored, leased, route) if stored and leased else None
 
-    async def decide(self, claimed: Claimed) -> Decision:
+    async def decide(self, alert: Alert, step: Step) -> Decision:
         """Should we send? Looks up what the one pure decision needs, and no more than that."""
-        now, alert, step = self.now(), claimed.alert, claimed.step
+        now = self.now()
         standing = await self._standing(now)
         repeats = step.kind in (StepKind.REMINDER, StepKind.DIGEST)
         unit_alert = await self.alerts.unit_alert(alert.unit_id, alert.drill) if repeats else None
         return should_send(alert, step, standing, unit_alert, now)
+
+    def _put_by(self, alert: Alert, step: Step, decision: Decision) -> Change:
+        """The step held back until the decision's moment, or ended."""
+        if decision.until is not None:
+            return steps.held(alert, step, decision.until)
+        return steps.dropped(alert, step, self.directory.terms(), self.now())
 
     async def _silences_for_each(self, asked: Sequence[datetime]) -> list[list[Silence]]:
         standing = await self.silences.silences(min(asked))
@@ -184,17 +186,6 @@ class Stages:
     async def _record_each(self, deliveries: Sequence[Delivery]) -> Sequence[None]:
         await self.ledger.record_all(deliveries)
         return [None] * len(deliveries)
-
-    async def put_by(self, claimed: Claimed, decision: Decision) -> None:
-        """The step held back until the decision's moment, or ended."""
-        now, id = self.now(), claimed.step.id
-
-        def change(alert: Alert) -> Change | None:
-            if decision.until is not None:
-                return steps.held(alert, id, decision.until, self.owner)
-            return steps.dropped(alert, id, self.directory.terms(), now, self.owner)
-
-        await self._alerts.change(claimed.alert, change)
 
     async def tell(self, claimed: Claimed) -> list[Told]:
         """Sends to every recipient that has not had this message yet, side by side."""
@@ -252,22 +243,18 @@ class Stages:
                 return Told(Result(desk.tier, contact.key, "again", timedelta(0)))
             also = [other.alert for other in claimed.also]
             sent = await self._send(alert, step, contact, id, also)
-        return await self._note(claimed, desk, contact, before, sent)
+        told = await self._note(claimed, desk, contact, before, sent)
+        self.attempted(contact.channel, told.result.outcome)
+        await self._failing.note(contact, told.result.outcome == "delivered", sent.detail, alert)
+        return told
 
     def _in_time(self, step: Step) -> bool:
         # Whoever sends must be done before the lease ends: after that the step may be somebody else's.
         return step.lease_until is not None and self.now() + timedelta(seconds=SEND_SECONDS) < step.lease_until
 
     async def _send(self, alert: Alert, step: Step, contact: Contact, id: str, also: Sequence[Alert]) -> Sent:
-        channel = self.channels.get(contact.channel)
-        if channel is None:
-            return Sent("failed", f"no channel {contact.channel}")
         message = self.compose(alert, step, contact, id, self.now(), also)
-        try:
-            async with asyncio.timeout(SEND_SECONDS):
-                return await channel.send(contact, message)
-        except TimeoutError:
-            return Sent("again", f"no answer in {SEND_SECONDS:g} s")
+        return await send_in_time(self.channels.get(contact.channel), contact, message)
 
     async def _note(
         self, claimed: Claimed, desk: Desk, contact: Contact, before: Delivery | None, sent: Sent, digest: str = ""
@@ -279,20 +266,8 @@ class Stages:
         attempt = Attempt(at=now, outcome=outcome, detail=sent.detail)
         delivery = delivery_of(alert, step, desk, contact, before, attempt, digest)
         await patiently(lambda: self._record(delivery))
-        self.attempted(contact.channel, outcome)
-        if not digest and self.receivers.note(contact, outcome == "delivered"):
-            await self._warn_operators(contact, sent.detail, alert)
         result = Result(desk.tier, contact.key, outcome, sent.retry_after)
         return Told(result, event_of(delivery, tried, now), sent, contact, desk)
-
-    async def _warn_operators(self, contact: Contact, detail: str, cause: Alert) -> None:
-        if contact.authority_id == OPERATORS:
-            return
-        now = self.now()
-        change = channel_failing(contact.key, contact.channel, detail, cause, now)
-        events = enveloped(change.alert, change.events, now)
-        await patiently(lambda: self.alerts.insert([Saving(change.alert, 0, events)]))
-        self.published()
 
 
 def _last_resort(desk: Desk, contact: Contact, step: Step) -> bool:

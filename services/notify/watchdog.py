@@ -1,15 +1,19 @@
 """Watches the lag of notify and scoring; tells the operators without bus and store, from a loop of its own thread."""
 
 import asyncio
+import concurrent.futures
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 from services.notify.ports import Channel, Message
 from services.notify.rules.routing import Contact
 from services.notify.rules.watch import Notice, Watch, look
+from services.notify.rules.wording import LAG_NAMES
+from services.notify.timely import send_in_time
 from shared.telemetry import log
 
 EVERY_SECONDS = 5.0
@@ -17,9 +21,9 @@ BEAT_SECONDS = 1.0
 
 
 class Watchdog:
-    """A part of the service. `lags` gives seconds by name and is read from the watchdog's thread; the main loop's own
-    beat is watched too, so that a loop that hangs is noticed. `channels` makes channels for the watchdog's
-    loop. `scoring` gives the seconds for which scoring has not kept up.
+    """A part of the service. `lags` gives seconds by name (of `LAG_NAMES`) and is read from the watchdog's thread; the
+    main loop's own beat is watched too, so that a loop that hangs is noticed. `channels` makes channels for the
+    watchdog's loop. `scoring` gives the seconds for which scoring has not kept up.
     """
 
     def __init__(
@@ -44,11 +48,14 @@ class Watchdog:
         self._log = log("watchdog")
 
     async def run(self) -> None:
-        """Until `stop`. Without operators' contacts it only logs."""
-        thread = threading.Thread(target=lambda: asyncio.run(self._watch()), name="watchdog", daemon=True)
+        """Until `stop`. Without operators' contacts it only logs. A bug in its thread ends it with that error."""
+        watching: concurrent.futures.Future[None] = concurrent.futures.Future()
+        thread = threading.Thread(target=lambda: _into(watching, self._watch), name="watchdog", daemon=True)
         thread.start()
         while not self._stopping.is_set():
             self._beat = monotonic()
+            if watching.done():
+                watching.result()
             await asyncio.sleep(min(BEAT_SECONDS, self._every_s))
 
     async def stop(self) -> None:
@@ -57,29 +64,41 @@ class Watchdog:
     async def _watch(self) -> None:
         channels, watch = self._channels(), Watch()
         while not self._stopping.is_set():
-            lags = {**self._lags(), "event loop": monotonic() - self._beat}
+            lags = {**self._lags(), "event_loop": monotonic() - self._beat}
             if self._scoring is not None:
                 lags["scoring"] = await self._scoring()
-            watch, notice = look(watch, lags, self._now())
-            if notice is not None:
-                await self._tell(notice, channels)
+            after, notice = look(watch, lags, self._now())
+            # What reached nobody counts as not told: it is tried again.
+            watch = after if notice is None or await self._told(notice, channels) else watch
             await asyncio.sleep(self._every_s)
 
-    async def _tell(self, notice: Notice, channels: Mapping[str, Channel]) -> None:
+    async def _told(self, notice: Notice, channels: Mapping[str, Channel]) -> bool:
         seconds = {name: round(lag) for name, lag in notice.complaints.items()}
         self._log.error("notify falls behind" if notice.kind == "behind" else "notify has recovered", lags=seconds)
+        outcomes = []
         for contact in self._operators:
-            channel = channels.get(contact.channel)
-            if channel is not None:
-                sent = await channel.send(contact, self._message(notice, contact))
-                self._log.info("operators told", contact=contact.id, outcome=sent.outcome, detail=sent.detail)
+            sent = await send_in_time(channels.get(contact.channel), contact, self._message(notice, contact))
+            self._log.info("operators told", contact=contact.id, outcome=sent.outcome, detail=sent.detail)
+            outcomes.append(sent.outcome)
+        return "delivered" in outcomes or not outcomes
 
     def _message(self, notice: Notice, contact: Contact) -> Message:
         chinese = contact.locale.startswith("zh")
-        behind = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in notice.complaints.items())
+        names = {name: LAG_NAMES[name][0 if chinese else 1] for name in notice.complaints}
+        behind = ("、" if chinese else ", ").join(
+            f"{names[name]} {seconds:.0f} {'秒' if chinese else 's'}" for name, seconds in notice.complaints.items()
+        )
         if notice.kind == "recovered":
             text = "告警服务已恢复正常。" if chinese else "The alert service keeps up again."
         else:
             text = f"告警服务处理滞后：{behind}" if chinese else f"The alert service falls behind: {behind}"
         payload = {"kind": f"notify.{notice.kind}", "lags": dict(notice.complaints)}
         return Message(f"msg_{self._new_id()}", notice.kind, text, text, f"<p>{text}</p>", payload, None, self._now())
+
+
+def _into(outcome: concurrent.futures.Future[None], work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs `work` in a loop of its own; how it ended goes into `outcome`."""
+    try:
+        outcome.set_result(asyncio.run(work()))
+    except Exception as wrong:  # noqa: BLE001 - handed to the main loop, which ends with it
+        outcome.set_exception(wrong)

@@ -197,9 +197,9 @@ def build(settings: NotifySettings) -> NotifyService:
     found.health.add("store", mongo.check(database))
     watchdog = Watchdog(
         lambda: {
-            "hazards waiting": found.consuming.lag_seconds,
-            "steps overdue": found.dispatcher.overdue_seconds(),
-            "events unpublished": found.relay.waiting_seconds(),
+            "hazards_waiting": found.consuming.lag_seconds,
+            "steps_overdue": found.dispatcher.overdue_seconds(),
+            "events_unpublished": found.relay.waiting_seconds(),
         },
         adapters.operators,
         lambda: channels(settings, Egress(settings.egress_allow, real), key),

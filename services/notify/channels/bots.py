@@ -33,9 +33,8 @@ class BotChannel:
         self._egress = egress
 
     async def send(self, contact: Contact, message: Message) -> Sent:
-        url, body = self._build(contact, message, self._egress.now())
-
         async def post() -> Sent:
+            url, body = self._build(contact, message, self._egress.now())
             headers = {"content-type": "application/json"}
             return read(self._kind, await self._egress.post(url, orjson.dumps(body), headers))
 
@@ -53,16 +52,24 @@ def read(kind: str, answered: Answered) -> Sent:
     status = sent_of(answered)
     if status.outcome != "delivered":
         return status
-    try:
-        body = orjson.loads(answered.body)
-        code = next(body[name] for name in ("errcode", "code", "StatusCode") if name in body)
-        said = str(body.get("errmsg") or body.get("msg") or "")[:200]
-    except (orjson.JSONDecodeError, StopIteration, TypeError):
+    body = _object(answered.body)
+    code = next((body[name] for name in ("errcode", "code", "StatusCode") if isinstance(body.get(name), int)), None)
+    said = str(body.get("errmsg") or body.get("msg") or "")[:200]
+    if code is None:
         return Sent("again", "HTTP 200 without a code in its body")
     if code == 0:
         return Sent("delivered", "code 0")
     again = code in WORTH_ANOTHER[kind]
     return Sent("again" if again else "failed", f"code {code} {said}", LIMITED_FOR if again else None)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """The JSON object of an answer; an empty one for anything else."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def wecom(contact: Contact, message: Message, _: datetime) -> tuple[str, dict[str, Any]]:

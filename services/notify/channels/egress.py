@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 
 import httpx
 
+from services.notify.channels.addresses import Address, Network, fit
 from services.notify.ports import Sent
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 ANSWER_LIMIT = 64 * 1024
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 8.0
@@ -67,7 +66,8 @@ class Egress:
             "POST",
             target.copy_with(host=str(address)),
             content=content,
-            headers={**headers, "host": target.netloc.decode()},
+            # Nothing is unpacked: a small answer may be made to swell.
+            headers={**headers, "host": target.netloc.decode(), "accept-encoding": "identity"},
             extensions={"sni_hostname": target.host},
         )
         answer = await self._client.send(request, stream=True)
@@ -80,18 +80,16 @@ class Egress:
         """An address of the host that may be connected to. One bad address among several refuses them all."""
         try:
             found = [ip_address(text.partition("%")[0]) for text in await self._resolve(host, port)]
-        except socket.gaierror as wrong:
+        except (socket.gaierror, UnicodeError) as wrong:
             raise OSError(f"{host} cannot be resolved") from wrong
-        bad = [address for address in found if not self._fit(address)]
+        bad = [address for address in found if not self.fit(address)]
         if bad or not found:
             raise Refused(f"{host} leads to the private address {bad[0]}" if bad else f"{host} has no address")
         return found[0]
 
-    def _fit(self, address: Address) -> bool:
-        inner = getattr(address, "ipv4_mapped", None) or address
-        if any(inner in network for network in self._allow if network.version == inner.version):
-            return True
-        return inner.is_global and not inner.is_multicast
+    def fit(self, address: Address) -> bool:
+        """Whether an address may be connected to."""
+        return fit(address, self._allow)
 
 
 def _parsed(url: str) -> httpx.URL:
@@ -106,7 +104,7 @@ def _parsed(url: str) -> httpx.URL:
 
 async def _beginning(answer: httpx.Response) -> bytes:
     body = b""
-    async for chunk in answer.aiter_bytes():
+    async for chunk in answer.aiter_raw():
         body += chunk
         if len(body) > ANSWER_LIMIT:
             break
@@ -116,7 +114,9 @@ async def _beginning(answer: httpx.Response) -> bytes:
 def _retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:
     text = headers.get("retry-after", "")
     try:
-        wait = timedelta(seconds=int(text)) if text.isdigit() else parsedate_to_datetime(text) - now
+        wait = timedelta(seconds=int(text)) if text.isdecimal() else parsedate_to_datetime(text) - now
+    except OverflowError:
+        return LONGEST_RETRY_AFTER
     except (ValueError, TypeError):
         return None
     return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
@@ -142,3 +142,6 @@ async def posting(post: Callable[[], Awaitable[Sent]]) -> Sent:
         return Sent("again", f"no answer: {type(wrong).__name__}")
     except (httpx.HTTPError, OSError) as wrong:
         return Sent("again", f"{type(wrong).__name__}: {str(wrong)[:200]}")
+    except ValueError as wrong:
+        # What a registry holds as address or secret must not stop the messages of everybody else.
+        return Sent("failed", f"the contact cannot be used: {str(wrong)[:200]}")

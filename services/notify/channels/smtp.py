@@ -1,5 +1,6 @@
 """E-mail over SMTP: text and HTML, one Message-ID per message however often it is sent."""
 
+import re
 import ssl
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -11,6 +12,8 @@ from services.notify.ports import Message, Sent
 from services.notify.rules.routing import Contact
 
 SECONDS = 8.0
+# One address and nothing else: no list, group, comment or display name, which a header could hide more recipients in.
+_ADDRESS = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+")
 
 
 class SmtpChannel:
@@ -35,6 +38,8 @@ class SmtpChannel:
 
     async def send(self, contact: Contact, message: Message) -> Sent:
         """A refusal with a 5xx code is final, everything else is worth another attempt."""
+        if not _ADDRESS.fullmatch(contact.target):
+            return Sent("failed", "this is no mail address")
         try:
             _, text = await aiosmtplib.send(
                 mail(message, self._sender, contact.target),
@@ -48,6 +53,8 @@ class SmtpChannel:
             return _refused(wrong.code, wrong.message)
         except (aiosmtplib.SMTPException, OSError, ssl.SSLError) as wrong:
             return Sent("again", f"{type(wrong).__name__}: {str(wrong)[:200]}")
+        except ValueError as wrong:
+            return Sent("failed", f"the mail cannot be written: {str(wrong)[:200]}")
         return Sent("delivered", text[:200])
 
 

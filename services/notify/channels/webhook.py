@@ -5,7 +5,7 @@ import math
 from datetime import datetime
 
 import orjson
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from services.notify.channels.egress import Egress, posting, sent_of
 from services.notify.ports import Message, Sent
@@ -28,7 +28,7 @@ class WebhookChannel:
         )
         try:
             headers = signed(contact.secret or "", message.id, self._egress.now(), body)
-        except (binascii.Error, ValueError):
+        except (binascii.Error, ValueError, EmptyWebhookSecretError):
             return Sent("failed", "the contact's secret is no webhook secret (whsec_ and base64)")
 
         async def post() -> Sent:

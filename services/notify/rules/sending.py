@@ -47,7 +47,7 @@ def should_send(
         return Decision(False, Reason.CLOSED)
     if step.only:
         return Decision(True, Reason.DUE)
-    if not alert.sent:
+    if not alert.sent and step.kind is not StepKind.PROMISE:
         return Decision(False, Reason.RECORDED_ONLY)
     if alert.answered and step.kind not in AFTER_ANSWER:
         return Decision(False, Reason.ANSWERED)

@@ -16,6 +16,7 @@ from shared.events.alerts import Tier
 LEASE = timedelta(seconds=30)
 ATTEMPTS = 12
 _URGENCY = list(StepKind)
+_DUTY = frozenset({StepKind.ESCALATION, StepKind.REMINDER, StepKind.DIGEST})
 _TOGETHER = timedelta(minutes=1)
 
 
@@ -130,7 +131,7 @@ def _promise_broken(alert: Alert, step: Step, route: Route, terms: Terms, now: d
     before = alert.tier
     tiers = (before,) if target is None else (before, target)
     alert = replacing(alert, step.model_copy(update={"tiers": tiers}))
-    alert = alert.model_copy(update={"state": "escalated", "tier": target or before})
+    alert = alert.model_copy(update={"state": "escalated", "tier": target or before, "sent": True})
     alert = with_duty_steps(alert, terms, now)
     broken = promise_broken_event(alert)
     return Change(alert, (broken,) if target is None else (broken, escalated_event(alert, before, skipped)))
@@ -173,7 +174,8 @@ def _done(alert: Alert, step: Step, results: Sequence[Result], route: Route, ter
     alert = without_steps(alert, StepKind.REMINDER, StepKind.DIGEST)
     alert = with_duty_steps(alert, terms, now)
     reached = any(result.outcome == "delivered" for result in results)
-    if step.kind is StepKind.FIRST and not reached and next_tier(route, alert.tier)[0] is not None:
+    calls = step.kind in (StepKind.FIRST, StepKind.ESCALATION) and not step.only
+    if calls and not reached and next_tier(route, alert.tier)[0] is not None:
         # Nobody could be reached at the answering tier: the next one is told now, not after the time to answer.
         steps = tuple(
             other.model_copy(update={"due": now}) if other.kind is StepKind.ESCALATION else other
@@ -183,14 +185,22 @@ def _done(alert: Alert, step: Step, results: Sequence[Result], route: Route, ter
     return alert
 
 
-def held(alert: Alert, step_id: str, until: datetime, owner: str) -> Change | None:
-    """The step given back until a moment, without counting an attempt; escalations do not overtake it."""
-    step = alert.step(step_id)
-    if step is None or step.claimed_by != owner:
-        return None
+def held(alert: Alert, step: Step, until: datetime) -> Change:
+    """The step given back until a moment, without counting an attempt. The time to answer stands still meanwhile: no
+    escalation overtakes a message that is held back.
+    """
     # A digest that waits names anew what is due when it goes.
     note = "" if step.kind is StepKind.DIGEST else step.note
-    return Change(replacing(alert, _released(step, until, note=note)))
+    alert = replacing(alert, _released(step, until, note=note))
+    return Change(_later(alert, until - step.due, but=step.id))
+
+
+def _later(alert: Alert, wait: timedelta, but: str) -> Alert:
+    steps = tuple(
+        other.model_copy(update={"due": other.due + wait}) if other.kind in _DUTY and other.id != but else other
+        for other in alert.steps
+    )
+    return alert.model_copy(update={"steps": steps})
 
 
 def postponed(alert: Alert, step: Step, until: datetime) -> Change:
@@ -198,12 +208,9 @@ def postponed(alert: Alert, step: Step, until: datetime) -> Change:
     return Change(replacing(alert, _released(step, until)))
 
 
-def dropped(alert: Alert, step_id: str, terms: Terms, now: datetime, owner: str) -> Change | None:
+def dropped(alert: Alert, step: Step, terms: Terms, now: datetime) -> Change:
     """The step ended without a message; a reminder is set again while somebody has to answer."""
-    step = alert.step(step_id)
-    if step is None or step.claimed_by != owner:
-        return None
-    alert = alert.model_copy(update={"steps": tuple(other for other in alert.steps if other.id != step_id)})
+    alert = alert.model_copy(update={"steps": tuple(other for other in alert.steps if other.id != step.id)})
     return Change(with_duty_steps(alert, terms, now))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.notify.rules.alert import Alert, Change, StepKind, with_step
-from services.notify.rules.snapshots import opened_event
+from services.notify.rules.snapshots import closed_event, opened_event, reopened_event
 from services.notify.rules.wording import headline
 from shared.events.base import name_id
 
@@ -20,7 +20,8 @@ class Standing:
     out_until: datetime | None = None
 
     def out(self, now: datetime) -> bool:
-        return self.out_until is not None and now < self.out_until
+        # A clock that jumped back keeps nobody out for longer.
+        return self.out_until is not None and now < self.out_until <= now + OUT_FOR
 
 
 def after_attempt(standing: Standing, delivered: bool, now: datetime) -> Standing:
@@ -32,10 +33,10 @@ def after_attempt(standing: Standing, delivered: bool, now: datetime) -> Standin
 
 
 def channel_failing(contact: str, channel: str, detail: str, cause: Alert, now: datetime) -> Change:
-    """The operators' alert about a contact (`authority/contact`); one a day and contact. Only operators are told."""
+    """The operators' alert about a contact (`authority/contact`), the same one every time. Only operators are told."""
     name = {"zh": contact, "en": contact}
     alert = Alert(
-        id=str(name_id("channel_failing", contact, now.date().isoformat())),
+        id=str(name_id("channel_failing", contact)),
         unit_id=cause.unit_id,
         kind="channel_failing",
         policy_key="channel_failing",
@@ -51,3 +52,22 @@ def channel_failing(contact: str, channel: str, detail: str, cause: Alert, now: 
         position=cause.position,
     )
     return Change(with_step(alert, StepKind.FIRST, now), (opened_event(alert, ()),))
+
+
+def failing_again(alert: Alert, now: datetime) -> Change | None:
+    """The alert of a contact that has been taken out once more: open again, unless it still is."""
+    if alert.state != "closed":
+        return None
+    update = {"state": "open", "cleared": False, "answer": None, "changed_at": now}
+    again = with_step(alert.model_copy(update=update), StepKind.FIRST, now)
+    return Change(again, (reopened_event(again, "notify", "failing_again"),))
+
+
+def channel_back(alert: Alert, now: datetime) -> Change | None:
+    """The alert of a contact that takes messages again: closed, and the operators are told."""
+    if alert.state == "closed":
+        return None
+    update = {"state": "closed", "cleared": True, "steps": (), "changed_at": now}
+    done = alert.model_copy(update=update)
+    after = with_step(done, StepKind.CLEAR, now, done.told) if done.told else done
+    return Change(after, (closed_event(after, None, "channel_back"),))

@@ -49,6 +49,13 @@ EVENT_NAMES: dict[str, tuple[str, str]] = {
     "alert.closed": ("关闭", "closed"),
     "alert.reopened": ("重新打开", "opened again"),
 }
+LAG_NAMES: dict[str, tuple[str, str]] = {
+    "hazards_waiting": ("待处理的风险事件", "hazards waiting"),
+    "steps_overdue": ("逾期未发的消息", "messages overdue"),
+    "events_unpublished": ("未发布的事件", "events unpublished"),
+    "event_loop": ("主循环停滞", "main loop standing still"),
+    "scoring": ("评分服务滞后", "scoring behind"),
+}
 DRILL = ("【演练】", "[DRILL] ")
 
 

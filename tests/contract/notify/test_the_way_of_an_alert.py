@@ -207,3 +207,17 @@ async def test_the_link_in_a_mail_acknowledges_by_post_alone(tmp_path: Path) -> 
         done = await world.http.post(path, data={"note": "taken over"})
         assert done.status_code == 200
         assert (await world.alert(id)).answer.by == "county/county-1"
+
+
+async def test_a_link_in_a_late_message_is_as_fresh_as_the_message(tmp_path: Path) -> None:
+    async with World(settings(tmp_path)) as world:
+        await world.register(channel="email")
+        id = await world.publish(world.hazard("hazard_unit.level_2", subject="h-1"))
+        await world.settled(id)
+        for tier in ("prefecture", "province", "national"):
+            world.clock.turn(days=1)
+            await world.told(tier)
+            await world.settled(id)
+        link = next(message for message in world.receiver.to("national") if message.ack_url).ack_url
+        shown = await world.http.get("/ack/" + str(link).rsplit("/", 1)[1])
+        assert (shown.status_code, "<form" in shown.text) == (200, True)

@@ -119,7 +119,6 @@ async def test_private_addresses_are_refused_whatever_name_leads_there(address: 
         await egress.checked("looks-public.example", 443)
     sent = await WebhookChannel(egress).send(to("https://looks-public.example/hook"), MESSAGE)
     assert (sent.outcome, "refused" in sent.detail) == ("failed", True)
-    assert (await AppriseChannel(egress).send(to("json://looks-public.example/x"), MESSAGE)).outcome == "failed"
     await egress.close()
 
 

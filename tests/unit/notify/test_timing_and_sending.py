@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.notify.rules import steps, timing
 from services.notify.rules.alert import Alert, Step, StepKind, with_step
+from services.notify.rules.answers import acknowledged, sent_again
 from services.notify.rules.routing import Contact, Desk, Route
 from services.notify.rules.sending import Reason, should_send
 from services.notify.rules.silences import Silence
@@ -150,6 +151,41 @@ def test_an_escalation_claimed_twice_climbs_once() -> None:
     assert (len(once.events), len(twice.events)) == (1, 0)
 
 
+@given(st.integers(1, 3600))
+def test_while_a_message_is_held_back_the_time_to_answer_stands_still(seconds: int) -> None:
+    found = with_step(with_step(alert(), StepKind.FIRST, NOW), StepKind.ESCALATION, NOW + timedelta(hours=1))
+    held = steps.held(found, found.steps[0], NOW + timedelta(seconds=seconds)).alert
+    first, escalation = held.steps
+    assert (first.due, escalation.due - first.due) == (NOW + timedelta(seconds=seconds), timedelta(hours=1))
+
+
+@pytest.mark.parametrize("kind", [StepKind.FIRST, StepKind.ESCALATION])
+def test_a_tier_that_nobody_could_be_reached_at_is_passed_without_waiting(kind: StepKind) -> None:
+    found = with_step(alert(), kind, NOW)
+    claimed = steps.claim(found, found.steps[0], ROUTE, TERMS, NOW, "a/1").alert
+    unreached = steps.finished(claimed, found.steps[0].id, [], ROUTE, TERMS, NOW, "a/1")
+    assert unreached is not None
+    assert [step.kind for step in unreached.alert.steps if step.due <= NOW] == [StepKind.ESCALATION]
+
+
+def test_a_delivery_sent_again_by_hand_and_in_vain_moves_nothing() -> None:
+    found = sent_again(alert(told=("county",)), "first-1", "county", "county/1", NOW).alert
+    claimed = steps.claim(found, found.steps[0], ROUTE, TERMS, NOW, "a/1").alert
+    after = steps.finished(claimed, "first-1", [], ROUTE, TERMS, NOW, "a/1")
+    assert after is not None
+    assert [step.kind for step in after.alert.steps if step.due <= NOW] == []
+
+
+def test_a_promise_about_an_alert_that_was_only_recorded_counts_all_the_same() -> None:
+    recorded = alert(sent=False)
+    answered = acknowledged(recorded, "me", "", "api", None, TERMS, NOW)[0].alert
+    (promise,) = answered.steps
+    later = NOW + timedelta(hours=49)
+    assert should_send(answered, promise, [], None, later).send
+    broken = steps.claim(answered, promise, ROUTE, TERMS, later, "a/1").alert
+    assert (broken.state, broken.tier, broken.calling) == ("escalated", "prefecture", True)
+
+
 def test_five_failures_in_a_row_take_a_contact_out_and_one_success_puts_it_back() -> None:
     standing = Standing()
     for _ in range(4):
@@ -158,18 +194,19 @@ def test_five_failures_in_a_row_take_a_contact_out_and_one_success_puts_it_back(
     standing = after_attempt(standing, False, NOW)
     assert standing.out(NOW)
     assert not standing.out(NOW + timedelta(minutes=5))
+    assert not standing.out(NOW - timedelta(hours=1)), "the clock has jumped back"
     assert after_attempt(standing, True, NOW) == Standing()
 
 
 def test_the_watchdog_tells_once_again_after_an_hour_and_of_the_recovery() -> None:
-    watch, notice = look(Watch(), {"steps overdue": 61.0, "events": 1.0}, NOW)
+    watch, notice = look(Watch(), {"steps_overdue": 61.0, "events_unpublished": 1.0}, NOW)
     assert notice is not None
-    assert dict(notice.complaints) == {"steps overdue": 61.0}
-    watch, notice = look(watch, {"steps overdue": 90.0}, NOW + timedelta(minutes=59))
+    assert dict(notice.complaints) == {"steps_overdue": 61.0}
+    watch, notice = look(watch, {"steps_overdue": 90.0}, NOW + timedelta(minutes=59))
     assert notice is None
-    watch, notice = look(watch, {"steps overdue": 90.0}, NOW + timedelta(minutes=60))
+    watch, notice = look(watch, {"steps_overdue": 90.0}, NOW + timedelta(minutes=60))
     assert notice is not None
-    watch, notice = look(watch, {"steps overdue": 0.0}, NOW + timedelta(minutes=61))
+    watch, notice = look(watch, {"steps_overdue": 0.0}, NOW + timedelta(minutes=61))
     assert notice is not None
     assert notice.kind == "recovered"
-    assert look(watch, {"steps overdue": 0.0}, NOW)[1] is None
+    assert look(watch, {"steps_overdue": 0.0}, NOW)[1] is None
