@@ -1,11 +1,11 @@
 """The JSON routes under /v1. Scope is asked of `shared.http.auth` before anything is read."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from services.reporting.api_evaluations import evaluation_routes
 from services.reporting.api_stream import stream_routes
@@ -16,6 +16,24 @@ from shared.http.auth import Access, Current
 from shared.http.paging import Cursor, Limit, decode_cursor, page
 from shared.http.permissions import Action
 from shared.http.problems import not_found
+
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+def _as_text(value: object) -> object:
+    # A bare number would be taken for seconds since 1970.
+    if isinstance(value, str) and not value.strip().isdecimal():
+        return value
+    raise ValueError("a time as in 2023-03-01T00:00:00+08:00")
+
+
+def _representable(moment: datetime) -> datetime:
+    if _EARLIEST <= moment <= _LATEST:
+        return moment
+    raise ValueError("a time between 1970 and 9999")
+
+
+AsOf = Annotated[AwareDatetime, BeforeValidator(_as_text), AfterValidator(_representable)]
 
 
 def routes(parts: Parts) -> list[APIRouter]:
@@ -41,14 +59,12 @@ def _units(reads: Reads) -> APIRouter:
         return page(lines, {"after": ids[limit - 1]} if len(ids) > limit else None)
 
     @router.get("/{unit_id}/risk")
-    async def risk(
-        access: Current, unit_id: str, round_id: str | None = None, as_of: AwareDatetime | None = None
-    ) -> Document:
+    async def risk(access: Current, unit_id: str, round_id: str | None = None, as_of: AsOf | None = None) -> Document:
         return await _risk(reads, access, unit_id, round_id, as_of)
 
     @router.get("/{unit_id}/risk/explain")
     async def explain(
-        access: Current, unit_id: str, round_id: str | None = None, as_of: AwareDatetime | None = None
+        access: Current, unit_id: str, round_id: str | None = None, as_of: AsOf | None = None
     ) -> Document:
         access.require(Action.READ_RISK, unit_id)
         found = await reads.risk(unit_id, round_id, as_of)

@@ -32,6 +32,14 @@ class AtCut:
         past = await self.models.find("round_history", {"round_id": round_id, "unit_id": unit_id}, sort=("-revision",))
         return next((one for one in past if _before(self.cut, one["log_position"])), None)
 
+    async def next_round(self, round_id: str, unit_id: str) -> Document | None:
+        """The round that was opened in the unit after this one."""
+        later: Where = {"unit_id": unit_id, "round_id": {"$gt": round_id}}
+        for row in await self.models.find("rounds", later, sort=("round_id",), fields=("round_id",)):
+            if opened := await self.round(row["round_id"], unit_id):
+                return opened
+        return None
+
     async def unit_row(self, row: Document) -> Document | None:
         """A row of `unit_rounds`."""
         position = row["data"]["log_position"]

@@ -16,8 +16,7 @@ class Write:
     """One document as it stands after an event.
 
     `order` is the place of its cause (offset on the cause's partition, or the version its writer gave): among writes
-    of one
-    (collection, id) the highest order stands, whichever came first.
+    of one (collection, id) the highest order stands, whichever came first.
     """
 
     collection: str
@@ -58,6 +57,7 @@ INDEXES = (
     Index("submissions", ("unit_id", "round_id", "type")),
     Index("submissions", ("at",)),
     Index("rounds", ("round_id", "unit_id")),
+    Index("rounds", ("unit_id", "round_id")),
     Index("subjects", ("gapped",)),
     Index("subjects", ("subject",)),
     Index("subjects", ("partition", "order")),

@@ -1,16 +1,19 @@
 """Reads what an evaluation is made of from the read models, exactly as it stood at one cut-off. Called by freezing."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from services.reporting.at_cut import AtCut
 from services.reporting.documents import Document
+from services.reporting.item_titles import Titles
 from services.reporting.rules.alert_response import AlertAnswer
 from services.reporting.rules.evaluation import UnitFacts
 from services.reporting.rules.short_boards import Peer, as_peer
 from shared.events.inspections import RoundOpened
 from shared.events.risk import EnterpriseAssessed, FindingAssessed, UnitAssessed
 from shared.registry import Registry
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Facts:
 
     reads: AtCut
     registry: Registry
+    item_titles: Titles
     _peers_of: dict[str, list[Peer]] = field(default_factory=dict)
 
     async def units_of_round(self, round_id: str) -> list[str]:
@@ -48,9 +52,10 @@ class Facts:
             everyone=await self._peers(round_id),
             enterprises=enterprises,
             findings=[FindingAssessed.model_validate(row["data"]) for row in findings],
-            answers=await self._answers(unit_id, opened),
+            answers=await self._answers(opened),
             guidance_records=await self.reads.guidance(round_id, unit_id),
             enterprise_names={row.enterprise_id: self._enterprise_name(row.enterprise_id) for row in enterprises},
+            item_titles=self.item_titles,
             decided_by=enrolment.get("decided_by"),
             decided_reason=enrolment.get("reason"),
             synthetic=bool(named.get("synthetic")),
@@ -66,16 +71,22 @@ class Facts:
         found = await self.reads.unit_row(row)
         return UnitAssessed.model_validate(found["data"]) if found else None
 
-    async def _answers(self, unit_id: str, opened: Document) -> list[AlertAnswer]:
-        windows = opened["data"]["windows"].values()
-        begun = min((window["from"] for window in windows), default="")
+    async def _answers(self, opened: Document) -> list[AlertAnswer]:
+        """The answers to the alerts opened from the round's first window on, until that of the unit's next round."""
+        round_id, unit_id = opened["round_id"], opened["unit_id"]
+        begun, ended = _first_day(opened), _first_day(await self.reads.next_round(round_id, unit_id))
         alerts, first = await self.reads.alerts(unit_id), await self.reads.answers(unit_id)
         rows = [_answer(row, first.get(row["_id"])) for row in alerts]
-        return [row for row in rows if not begun or row.opened_at >= datetime.fromisoformat(begun)]
+        return [row for row in rows if (begun or row.opened_at) <= row.opened_at < (ended or _NEVER)]
 
     def _enterprise_name(self, enterprise_id: str) -> dict[str, str]:
         name = (self.registry.enterprise(enterprise_id) or {}).get("name") or enterprise_id
         return {"zh": name, "en": name} if isinstance(name, str) else dict(name)
+
+
+def _first_day(opened: Document | None) -> datetime | None:
+    windows = opened["data"]["windows"].values() if opened else ()
+    return min((datetime.fromisoformat(window["from"]) for window in windows), default=None)
 
 
 def _answer(row: Document, acknowledged_at: str | None) -> AlertAnswer:

@@ -13,12 +13,12 @@ import rfc8785
 from services.reporting.at_cut import AtCut, Cut
 from services.reporting.documents import Document, ReadModels, stamp
 from services.reporting.facts import Facts
+from services.reporting.item_titles import item_titles
 from services.reporting.rules.evaluation import UnitEvaluation, UnitFacts, evaluate_unit
 from services.reporting.rules.nation import NationalEvaluation, evaluate_nation
 from services.reporting.rules.suggestions import Suggestion
 from shared.errors import Unavailable
 from shared.events.base import Value, name_id
-from shared.events.inspections import ImportantPeriod
 from shared.registry import Registry
 from shared.rulesets import RuleSets
 from shared.rulesets.unit_index import UnitIndex
@@ -72,6 +72,7 @@ class Freezer:
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     patience_s: float = PATIENCE_S
+    timezone: str = "Asia/Shanghai"
 
     async def freeze(self, round_id: str, unit_id: str | None, by: str) -> Frozen | None:
         """The evaluation of a unit, or of all units of the round (`unit_id` None); None when the round has none there.
@@ -100,7 +101,7 @@ class Freezer:
 
     async def _build(self, round_id: str, unit_id: str | None, by: str, cut: Cut) -> Frozen | None:
         alerts_cut = await self._seen_of("alerts.v1")
-        facts = Facts(AtCut(self.models, cut, alerts_cut), self.registry)
+        facts = Facts(AtCut(self.models, cut, alerts_cut), self.registry, item_titles(self.rule_sets))
         cut_off = {"inspections.v1": cut, "alerts.v1": alerts_cut}
         if unit_id is None:
             nation = await self._nation(round_id, facts)
@@ -110,13 +111,11 @@ class Freezer:
 
     async def _nation(self, round_id: str, facts: Facts) -> NationalEvaluation | None:
         built: list[UnitEvaluation] = []
-        periods: dict[str, ImportantPeriod] = {}
         for name in await facts.units_of_round(round_id):
             one = await facts.of_unit(round_id, name)
             if one is not None:
                 built.append(self._evaluate(one))
-                periods |= {period.name: period for period in one.round.important_periods}
-        return evaluate_nation(round_id, built, [periods[name] for name in sorted(periods)]) if built else None
+        return evaluate_nation(round_id, built) if built else None
 
     def _evaluate(self, facts: UnitFacts) -> UnitEvaluation:
         ref = next(ref for ref in facts.unit.rule_sets if ref.id == "unit-index")
@@ -135,6 +134,7 @@ class Freezer:
             "cut_off": {topic: dict(cut) for topic, cut in cut_off.items()},
             "frozen_at": stamp(self.now()),
             "frozen_by": by,
+            "timezone": self.timezone,
         }
         document["supersedes"] = earlier[-1].id if earlier else None
         return await self.evaluations.add(seal(document))

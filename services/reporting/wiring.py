@@ -128,7 +128,8 @@ def build(settings: ReportingSettings) -> ReportingService:
     registry = Registry()
     registry_feed = RegistryFeed(KafkaConsumer(settings, ["registry.v1"], None), registry)
     changes, pdf = ChangeFeed(live), PdfRenderer()
-    freezer = Freezer(live, evaluations, registry, load(settings.rulesets_dir), load_suggestions(), now)
+    rule_sets, zone = load(settings.rulesets_dir), settings.timezone
+    freezer = Freezer(live, evaluations, registry, rule_sets, load_suggestions(), now, timezone=zone)
     parts = Parts(
         Reads(live, registry),
         evaluations,

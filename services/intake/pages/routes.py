@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.intake.handlers import Intake
 from services.intake.pages.dossier import STAGES
-from services.intake.pages.labels import CLASSES, GRADING_EN, ROLES, label
+from services.intake.pages.labels import CLASSES, ROLES, label
 from services.intake.pages.reading import STAGE_OF_ROLE, Reading, version_key
 from services.intake.rules.checks import GRADING
 from services.intake.rules.standing import DECISIONS, moment
@@ -18,6 +18,7 @@ from shared.http.problems import not_found
 from shared.rulesets import UnknownRuleSet
 from shared.rulesets.checklists import Checklist
 from shared.rulesets.grading import GradingTable
+from shared.web.grading_titles import GRADING_EN
 from shared.web.languages import language_of
 from shared.web.pages import Pages, page_access
 

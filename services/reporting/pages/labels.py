@@ -129,6 +129,7 @@ LABELS = {
     "veto_fired": "a veto fired",
     "no_colour": "no result yet",
     "no_focus": "No focus area",
+    "ours": "This product's own",
 }
 
 

@@ -9,7 +9,7 @@ from services.reporting.api import units_in_scope
 from services.reporting.api_evaluations import readable
 from services.reporting.documents import Document
 from services.reporting.pages.site import LISTED, Reader, Site, name_of
-from services.reporting.render.pdf_file import shown
+from services.reporting.render.table import shown
 from services.reporting.render.tables import tables
 from services.reporting.render.texts import texts
 from services.reporting.rules.rates import rate_figures, summed

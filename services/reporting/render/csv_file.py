@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+from services.reporting.render.table import notices
 from services.reporting.render.tables import Cell, Content, Table, tables
 from services.reporting.render.texts import Texts
 
@@ -16,15 +17,7 @@ def render_csv(content: Content, texts: Texts) -> bytes:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow([f"keycounty-evaluation:{content['evaluation_id']}", content["sha256"]])
-    if content["synthetic"]:
-        writer.writerow(
-            [
-                texts.text(
-                    "Synthetic data: made up for demonstration. It says nothing about any real place or enterprise."
-                )
-            ]
-        )
-    writer.writerow([texts.text(content["notice"])])
+    writer.writerows([notice] for notice in notices(content, texts))
     for table in tables(content, texts):
         _write(writer, table)
     return (BOM + file.getvalue()).encode()

@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from services.reporting.render.tables import Cell, Content, Kind, Table, tables
+from services.reporting.render.charts import chart
+from services.reporting.render.table import moment, notices, place, report_title, shown
+from services.reporting.render.tables import WORDS, Content, Table, tables
 from services.reporting.render.texts import Texts
 
 TEMPLATE = Path(__file__).with_name("report.typ")
@@ -61,34 +63,42 @@ def compile_report(data: str, timestamp: int) -> bytes:
 
 def report_data(content: Content, texts: Texts) -> Data:
     """What the template shows, all of it text but the lengths of bars."""
-    nation = content["kind"] == "national"
     frozen = datetime.fromisoformat(content["frozen_at"])
-    unit = texts.text("Nationwide") if nation else texts.name(content["name"]) or content["unit_id"]
     return {
-        "title": texts.text("National evaluation") if nation else texts.text("Comprehensive evaluation"),
-        "subtitle": f"{unit} · {content['round_id']}",
+        "title": report_title(content, texts),
+        "subtitle": f"{place(content, texts)} · {content['round_id']}",
         "keywords": [f"keycounty-evaluation:{content['evaluation_id']}"],
         "date": [frozen.year, frozen.month, frozen.day],
         "lang": "zh" if texts.language == "zh-CN" else "en",
         "region": "CN" if texts.language == "zh-CN" else "GB",
         "proof": f"{content['evaluation_id']} · SHA-256 {content['sha256'][:16]}…",
-        "identity": f"{content['evaluation_id']} · {content['frozen_at'][:19]}Z",
-        "sha256": content["sha256"],
-        "synthetic": texts.text(SYNTHETIC) if content["synthetic"] else None,
-        "notice": texts.text(content["notice"]),
+        "notices": notices(content, texts),
         "words": {"service": texts.text("Key County expert guidance service"), "contents": texts.text("Contents")},
-        "headline": None if nation else _headline(content, texts),
+        "headline": None if content["kind"] == "national" else _headline(content, texts),
+        "cover": [[texts.text(name), value] for name, value in _cover(content, texts) if value],
         "sections": [_section(table, content, texts) for table in tables(content, texts)],
     }
-
-
-SYNTHETIC = "Synthetic data: made up for demonstration. It says nothing about any real place or enterprise."
 
 
 def _headline(content: Content, texts: Texts) -> Data:
     colour = content["colour"] or "none"
     figure = "–" if content["index"] is None else f"{content['index']:.1f}"
-    return {"figure": figure, "colour": colour, "word": texts.code(colour)}
+    return {"name": texts.text("Unit index"), "figure": figure, "colour": colour, "word": texts.code(colour)}
+
+
+def _cover(content: Content, texts: Texts) -> list[tuple[str, str | None]]:
+    classes = content["guidance_class"] if content["kind"] == "unit" else {}
+    frozen = moment(content, content["frozen_at"])
+    return [
+        ("Round", content["round_id"]),
+        ("Guidance class decided", texts.code(classes.get("decided"))),
+        ("Guidance class suggested", texts.code(classes.get("suggested"))),
+        ("Units", str(content["units"]) if content["kind"] == "national" else None),
+        ("Frozen at", f"{frozen} ({content['timezone']})"),
+        ("Evaluation", content["evaluation_id"]),
+        ("Supersedes", content["supersedes"]),
+        ("SHA-256", content["sha256"]),
+    ]
 
 
 def _section(table: Table, content: Content, texts: Texts) -> Data:
@@ -96,49 +106,16 @@ def _section(table: Table, content: Content, texts: Texts) -> Data:
         "title": table.title,
         "headings": [heading for heading, _ in table.columns],
         "widths": _widths(table),
-        "aligns": ["left" if kind == "text" else "right" for _, kind in table.columns],
+        "aligns": ["left" if kind in WORDS else "right" for _, kind in table.columns],
         "rows": [[shown(cell, kind) for cell, (_, kind) in zip(row, table.columns, strict=True)] for row in table.rows],
-        "chart": _chart(table, content, texts),
+        "chart": chart(table, content, texts),
     }
 
 
-def shown(cell: Cell, kind: Kind) -> str:
-    """A cell as people read it; a hundred per cent is only said of all."""
-    if cell is None:
-        return "–"
-    if isinstance(cell, str):
-        return cell
-    if kind == "percent":
-        return "100 %" if cell == 1 else f"{min(cell * 100, 99.9):.1f} %"
-    return f"{cell:.1f}" if kind == "number" else f"{cell}"
+_WIDTHS = {"suggestions": [1, 2, 1], "behind": [0, 0, 1, 2]}
 
 
 def _widths(table: Table) -> list[int]:
-    """Shares of the page's width for texts, 0 for columns as wide as their figures; values and long texts get more."""
-    widths = [1 if kind == "text" else 0 for _, kind in table.columns]
-    if table.id in ("summary", "proof", "estimate"):
-        return [1, 3]
-    return [1, 3, 1] if table.id == "suggestions" else widths
-
-
-def _chart(table: Table, content: Content, texts: Texts) -> Data | None:
-    if table.id in ("components", "rates"):
-        marks = {"components": 3}.get(table.id)
-        items = [
-            {"label": row[0], "share": row[1], "mark": row[marks] if marks else None, "text": shown(row[1], "percent")}
-            for row in table.rows
-        ]
-        note = texts.text("Yellow line: median of the class.") if marks else ""
-        return {"kind": "bars", "items": items, "alt": _alternative(table, items) + note}
-    if table.id == "trend" and len(table.rows) > 1:
-        points = [
-            {"label": row["round_id"], "value": row["index"], "colour": row["colour"], "text": f"{row['index']:.1f}"}
-            for row in content["trend"]
-            if row["index"] is not None
-        ]
-        return {"kind": "trend", "points": points, "alt": _alternative(table, points)}
-    return None
-
-
-def _alternative(table: Table, items: list[Data]) -> str:
-    return f"{table.title}: " + ", ".join(f"{item['label']} {item['text']}" for item in items) + ". "
+    """Shares of the page's width for texts, 0 for columns as wide as what is in them."""
+    found = _WIDTHS.get(table.id) or [int(kind == "text") for _, kind in table.columns]
+    return found if any(found) else [1, *found[1:]]

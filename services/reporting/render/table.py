@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from services.reporting.render.texts import Texts
 
-Kind = Literal["text", "count", "number", "percent"]
+# A word is a text that stays on one line: a code, a day, an id.
+Kind = Literal["text", "word", "count", "number", "percent"]
+Columns = Sequence[tuple[str, Kind]]
 Cell = str | float | int | None
 Content = Mapping[str, Any]
+WORDS: tuple[Kind, ...] = ("text", "word")
+SYNTHETIC = "Synthetic data: made up for demonstration. It says nothing about any real place or enterprise."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +27,50 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def table(
-    name: str, texts: Texts, title: str, columns: Sequence[tuple[str, Kind]], rows: Sequence[Sequence[Cell]]
-) -> Table:
+def shown(cell: Cell, kind: Kind) -> str:
+    """A cell as people read it; a hundred per cent is only said of all."""
+    if cell is None:
+        return "–"
+    if isinstance(cell, str):
+        return cell
+    if kind == "percent":
+        return "100 %" if cell == 1 else f"{min(cell * 100, 99.9):.1f} %"
+    return f"{cell:.1f}" if kind == "number" else f"{cell}"
+
+
+def report_title(content: Content, texts: Texts) -> str:
+    """What kind of evaluation it is."""
+    return texts.text("National evaluation" if content["kind"] == "national" else "Comprehensive evaluation")
+
+
+def place(content: Content, texts: Texts) -> str:
+    """The unit's name, or the nation."""
+    return texts.text("Nationwide") if content["kind"] == "national" else named(content, texts)
+
+
+def named(row: Content, texts: Texts) -> str:
+    """The name of a unit, its id where the registry has none."""
+    return texts.name(row["name"]) or str(row["unit_id"])
+
+
+def notices(content: Content, texts: Texts) -> list[str]:
+    """What has to be said on every rendering."""
+    return [texts.text(SYNTHETIC)] * content["synthetic"] + [texts.text(content["notice"])]
+
+
+def moment(content: Content, stamp: str | None) -> str | None:
+    """A time in the zone that the evaluation was frozen in, to the minute."""
+    if stamp is None:
+        return None
+    return datetime.fromisoformat(stamp).astimezone(ZoneInfo(content["timezone"])).strftime("%Y-%m-%d %H:%M")
+
+
+def item_title(content: Content, row: Content, texts: Texts) -> str:
+    """What the checklist's item of a row is about."""
+    return texts.name(content["item_titles"].get(f"{row['checklist']}/{row['item']}"))
+
+
+def table(name: str, texts: Texts, title: str, columns: Columns, rows: Sequence[Sequence[Cell]]) -> Table:
     """A table with its title and headings translated."""
     headings = tuple((texts.text(heading), kind) for heading, kind in columns)
     return Table(name, texts.text(title), headings, tuple(tuple(row) for row in rows))
@@ -31,11 +78,11 @@ def table(
 
 def facts(name: str, texts: Texts, title: str, rows: Sequence[tuple[str, Cell]]) -> Table:
     shown = [(texts.text(heading), plain(value)) for heading, value in rows if value not in (None, "")]
-    return table(name, texts, title, [("Fact", "text"), ("Value", "text")], shown)
+    return table(name, texts, title, [("Fact", "word"), ("Value", "text")], shown)
 
 
 def plain(value: Cell) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
 def proof(content: Content, texts: Texts) -> Table:
@@ -52,7 +99,7 @@ def proof(content: Content, texts: Texts) -> Table:
         [
             ("Evaluation", content["evaluation_id"]),
             ("SHA-256", content["sha256"]),
-            ("Frozen at", content["frozen_at"]),
+            ("Frozen at", f"{moment(content, content['frozen_at'])} ({content['timezone']})"),
             ("Frozen by", content["frozen_by"]),
             ("Supersedes", content["supersedes"]),
             ("Data cut-off", ", ".join(cuts)),
@@ -62,10 +109,10 @@ def proof(content: Content, texts: Texts) -> Table:
 
 
 def accidents(content: Content, texts: Texts) -> Table:
-    columns: list[tuple[str, Kind]] = [
-        ("Time", "text"),
+    columns: Columns = [
+        ("Time", "word"),
         ("Enterprise", "text"),
-        ("Grade", "text"),
+        ("Grade", "word"),
         ("Deaths", "count"),
         ("Missing", "count"),
         ("Serious injuries", "count"),
@@ -73,7 +120,7 @@ def accidents(content: Content, texts: Texts) -> Table:
     ]
     rows = [
         (
-            row["occurred_at"],
+            moment(content, row["occurred_at"]),
             row["enterprise_id"],
             texts.code(row["grade"]),
             row["deaths"],

@@ -1,11 +1,11 @@
 """The tables of a frozen evaluation, in one language; CSV, XLSX, PDF and the page are made from them."""
 
 from services.reporting.render.nation_tables import NATION_TABLES
-from services.reporting.render.table import Cell, Content, Kind, Table
+from services.reporting.render.table import WORDS, Cell, Content, Kind, Table
 from services.reporting.render.texts import Texts
 from services.reporting.render.unit_tables import UNIT_TABLES
 
-__all__ = ["Cell", "Content", "Kind", "Table", "tables"]
+__all__ = ["WORDS", "Cell", "Content", "Kind", "Table", "tables"]
 
 
 def tables(content: Content, texts: Texts) -> list[Table]:

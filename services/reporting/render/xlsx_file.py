@@ -6,10 +6,13 @@ from typing import Any
 
 import xlsxwriter
 
+from services.reporting.render.table import notices, place, report_title
 from services.reporting.render.tables import Content, Table, tables
 from services.reporting.render.texts import Texts
 
-_FORMATS = {"count": "0", "number": "0.0", "percent": "0.0%", "text": "@"}
+_FORMATS = {"count": "0", "number": "0.0", "percent": "0.0%", "text": "@", "word": "@"}
+_WIDTHS = {"text": 46, "word": 22}
+_FIGURE_WIDTH = 14
 _OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
@@ -17,7 +20,7 @@ def render_xlsx(content: Content, texts: Texts) -> bytes:
     """The file's bytes; its keywords name the evaluation, its creation time is that of freezing."""
     file = io.BytesIO()
     book = xlsxwriter.Workbook(file, _OPTIONS)
-    title = f"{texts.text('Comprehensive evaluation')} {content['round_id']}"
+    title = f"{report_title(content, texts)} · {place(content, texts)} · {content['round_id']}"
     book.set_properties(
         {
             "title": title,
@@ -38,7 +41,7 @@ def render_xlsx(content: Content, texts: Texts) -> bytes:
     for number, table in enumerate(tables(content, texts), 1):
         sheet = book.add_worksheet(_sheet_name(number, table))
         sheet.write_string(0, 0, table.title, book.add_format({"bold": True, "font_size": 14}))
-        sheet.write_string(1, 0, _note(content, texts), note)
+        sheet.write_string(1, 0, " ".join(notices(content, texts)), note)
         _fill(sheet, table, heading, kinds)
     book.close()
     return file.getvalue()
@@ -50,23 +53,17 @@ def _fill(sheet: Any, table: Table, heading: object, kinds: dict[str, object]) -
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(2)
     for column, (name, kind) in enumerate(table.columns):
-        sheet.set_column(column, column, 34 if kind == "text" else 14)
+        sheet.set_column(column, column, _WIDTHS.get(kind, _FIGURE_WIDTH))
         sheet.write_string(2, column, name, heading)
-    for place, row in enumerate(table.rows, 3):
+    for line, row in enumerate(table.rows, 3):
         for column, cell in enumerate(row):
             kind = table.columns[column][1]
             if cell is None:
-                sheet.write_blank(place, column, None, kinds[kind])
+                sheet.write_blank(line, column, None, kinds[kind])
             elif isinstance(cell, str):
-                sheet.write_string(place, column, cell, kinds["text"])
+                sheet.write_string(line, column, cell, kinds["text"])
             else:
-                sheet.write_number(place, column, cell, kinds[kind])
-
-
-def _note(content: Content, texts: Texts) -> str:
-    synthetic = "Synthetic data: made up for demonstration. It says nothing about any real place or enterprise."
-    said = [texts.text(synthetic)] if content["synthetic"] else []
-    return " ".join([*said, texts.text(content["notice"])])
+                sheet.write_number(line, column, cell, kinds[kind])
 
 
 def _sheet_name(number: int, table: Table) -> str:

@@ -1,6 +1,4 @@
-"""The comprehensive evaluation of a unit in a round: facts in, evaluation out. Called by
-freezing.
-"""
+"""The comprehensive evaluation of a unit in a round: facts in, evaluation out. Called by freezing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +7,7 @@ from typing import Any, Literal
 from services.reporting.rules.agreement import Agreement, agreement
 from services.reporting.rules.alert_response import AlertAnswer, AlertResponse, alert_response
 from services.reporting.rules.guidance_class import SuggestedClass, suggested_class
+from services.reporting.rules.periods import PeriodFindings, in_periods
 from services.reporting.rules.problems import LongTerm, Problems, long_term, problems
 from services.reporting.rules.rates import Rate, four_rates
 from services.reporting.rules.short_boards import ComparedComponent, Peer, ShortBoard, compared, short_boards
@@ -38,6 +37,7 @@ class UnitFacts:
     answers: Sequence[AlertAnswer]
     guidance_records: Sequence[Mapping[str, Any]] = ()
     enterprise_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    item_titles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     decided_by: str | None = None
     decided_reason: str | None = None
     synthetic: bool = False
@@ -97,6 +97,7 @@ class UnitEvaluation(Value):
     rates: tuple[Rate, Rate, Rate, Rate]
     key_tasks: tuple[KeyTaskState, ...]
     long_term: LongTerm
+    important_periods: tuple[PeriodFindings, ...]
     guidance: Guidance
     guidance_records: tuple[GuidanceRecord, ...]
     alert_response: AlertResponse
@@ -105,6 +106,8 @@ class UnitEvaluation(Value):
     counts: dict[str, int]
     enterprises: int
     enterprise_names: dict[str, dict[str, str]]
+    item_titles: dict[str, dict[str, str]]
+    finding_labels: dict[str, str]
     rule_sets: tuple[RuleSetRef, ...]
 
 
@@ -114,6 +117,7 @@ def evaluate_unit(
     """The evaluation of a unit; drills are expected to be left out of the facts."""
     unit, findings, enterprises = facts.unit, facts.findings, facts.enterprises
     counted, boards = problems(unit.round_id, findings), short_boards(unit, facts.everyone, short_board_rules)
+    rates = four_rates(unit.counts, facts.round.enterprises, enterprises, findings)
     own_class = [
         peer.index for peer in facts.everyone if peer.guidance_class == unit.guidance_class and peer.index is not None
     ]
@@ -135,9 +139,10 @@ def evaluate_unit(
         short_boards=boards,
         suggestions=suggested(boards, counted.by_item, suggestions),
         agreement=agreement(unit.round_id, enterprises, findings),
-        rates=four_rates(unit.counts, facts.round.enterprises, enterprises, findings),
+        rates=rates,
         key_tasks=_key_tasks(facts),
         long_term=long_term(findings),
+        important_periods=in_periods(facts.round.important_periods, findings, unit.day or unit.as_of.date()),
         guidance=unit.guidance,
         guidance_records=tuple(GuidanceRecord.model_validate(dict(record)) for record in facts.guidance_records),
         alert_response=alert_response(facts.answers),
@@ -146,8 +151,23 @@ def evaluate_unit(
         counts=unit.counts,
         enterprises=len(facts.round.enterprises),
         enterprise_names={key: dict(name) for key, name in sorted(facts.enterprise_names.items())},
+        item_titles={
+            row.key: dict(facts.item_titles[row.key]) for row in counted.by_item if row.key in facts.item_titles
+        },
+        finding_labels=_labels(findings, rates),
         rule_sets=unit.rule_sets,
     )
+
+
+def _titles(counted: Problems, known: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    return {row.key: dict(known[row.key]) for row in counted.by_item if row.key in known}
+
+
+def _labels(findings: Sequence[FindingAssessed], rates: Sequence[Rate]) -> dict[str, str]:
+    """Checklist, item and reference of the findings that a rate names."""
+    named = {thing for rate in rates for row in rate.behind for thing in row.lacking}
+    rows = [(str(row.finding_id), row) for row in findings if str(row.finding_id) in named]
+    return {name: f"{row.checklist}/{row.item} {row.ref}".strip() for name, row in sorted(rows)}
 
 
 def _point(unit: UnitAssessed) -> TrendPoint:
@@ -162,12 +182,13 @@ def _key_tasks(facts: UnitFacts) -> tuple[KeyTaskState, ...]:
 
 
 def _guidance_class(facts: UnitFacts) -> SuggestedClass:
-    earlier = [past for past in facts.history if past.round_id < facts.unit.round_id]
-    suggested, reason = suggested_class(facts.unit, earlier[-1] if earlier else None)
+    before = next((past for past in facts.history[::-1] if past.round_id < facts.unit.round_id), None)
+    suggested, reason = suggested_class(facts.unit, before)
     return SuggestedClass(
         suggested=suggested,
         reason=reason,
         decided=facts.round.guidance_class,
+        before=before.guidance_class if before else None,
         decided_by=facts.decided_by,
         decided_reason=facts.decided_reason,
     )

@@ -5,19 +5,20 @@ from shared.events.risk import UnitAssessed
 
 
 class SuggestedClass(Value):
-    """The suggestion with its reason (a stable code) beside what was decided for this round."""
+    """The suggestion with its reason (a stable code) beside what was decided for this round, and for the one before."""
 
     suggested: GuidanceClass | None
     reason: str
     decided: GuidanceClass | None
+    before: GuidanceClass | None = None
     decided_by: str | None = None
     decided_reason: str | None = None
 
 
 def suggested_class(now: UnitAssessed, before: UnitAssessed | None) -> tuple[GuidanceClass | None, str]:
     """`county_index.toml`, [guidance]: demonstration when blue in this round and the one before and no veto fired;
-    comprehensive
-    when orange or red; else improvement. None without a colour."""
+    comprehensive when orange or red; else improvement. None without a colour.
+    """
     if now.colour is None:
         return None, "no_colour"
     if now.colour in (Colour.ORANGE, Colour.RED):

@@ -10,9 +10,10 @@ from jinja2 import Environment
 
 import services.intake.pages
 import shared.web
-from services.intake.pages.labels import GRADING_EN, LABELS
+from services.intake.pages.labels import LABELS
 from shared import rulesets
 from shared.rulesets.grading import GradingTable
+from shared.web.grading_titles import GRADING_EN
 from shared.web.languages import Catalogue
 
 PAGES = Path(services.intake.pages.__file__).parent

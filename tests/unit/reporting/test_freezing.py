@@ -173,6 +173,20 @@ async def test_an_alert_that_moves_on_while_the_evaluation_is_built_is_read_at_t
     assert after.content()["alert_response"] == before.content()["alert_response"]
 
 
+async def test_an_alert_belongs_to_the_round_in_whose_time_it_was_opened() -> None:
+    models = await county()
+    windows = {"self_inspection": {"from": NOON + timedelta(days=200), "to": NOON + timedelta(days=230)}}
+    await on_events(models, [delivered(round_opened(round_id="2023-2", number=2, windows=windows), 3)])
+    await on_events(models, [delivered(fold_event(4), 4)])
+    far = {"name": "a-2", "opened_at": NOON + timedelta(days=201), "at": NOON + timedelta(days=201)}
+    near = {"name": "a-3", "opened_at": NOON + timedelta(days=199), "at": NOON + timedelta(days=199)}
+    late = [alert(alerts.AlertOpened, 1, **far), alert(alerts.AlertOpened, 1, **near)]
+    await on_events(models, [delivered(event(found), 5 + place) for place, found in enumerate(late)])
+    found = await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    assert found is not None
+    assert found.content()["alert_response"]["alerts"] == 2
+
+
 async def test_a_freeze_under_load_that_never_pauses_is_answered() -> None:
     models, waiting = await county(), Waiting()
     offset = 10

@@ -173,6 +173,16 @@ async def test_before_the_first_event_nothing_was_known(http: httpx.AsyncClient)
     assert answer.status_code == 404
 
 
+@pytest.mark.parametrize(
+    "moment", ["2023", "1677628800", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2023-03-01", "x"]
+)
+async def test_a_time_that_is_none_is_named_as_wrong(http: httpx.AsyncClient, moment: str) -> None:
+    for path in ("risk", "risk/explain"):
+        params = {"as_of": moment}
+        answer = await http.get(f"/v1/units/unit-01/{path}", params=params, headers=signed("county"))
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "query:as_of")
+
+
 async def test_explain_names_clauses_causes_and_the_smallest_change(http: httpx.AsyncClient) -> None:
     found = (await http.get("/v1/units/unit-01/risk/explain", headers=signed("county"))).json()
     assert all(row["clause"] for row in found["components"])
