@@ -193,7 +193,7 @@ async def post_each(deployment: Deployment) -> None:
             async for record in consumer:
                 subject = dict(record.headers)["ce_subject"].decode()
                 body = {"data": {"id": subject}}
-                url = f"{deployment.receiver.url}/{record.key.decode()}"
+                url = f"{deployment.receiver.url}/{record.key.decode()}.hook"
                 await http.post(url, json=body, headers={"webhook-id": subject})
                 await consumer.commit()
     finally:

@@ -9,10 +9,11 @@ import socket
 import sys
 import urllib.request
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -103,11 +104,24 @@ class Replica:
 
 
 class Deployment:
-    """Topics with a prefix of their own, a registry of so many units with one county contact each, and replicas."""
+    """Topics with a prefix of their own, a registry of so many units with these contacts each (by tier), and replicas.
 
-    def __init__(self, kafka: str, mongo: str, folder: Path, units: int, **settings: str) -> None:
+    The chain of a unit goes up through the tiers in their order.
+    """
+
+    def __init__(
+        self,
+        kafka: str,
+        mongo: str,
+        folder: Path,
+        units: int,
+        contacts: Mapping[str, Sequence[str]] = MappingProxyType({"county": ("hook",)}),
+        **settings: str,
+    ) -> None:
         self.receiver = Receiver()
         self.units = [f"unit-{number}" for number in range(units)]
+        self.contacts = contacts
+        self.recipients: dict[str, list[str]] = {}
         self.replicas: dict[str, Replica] = {}
         self.kafka = kafka
         self._folder = folder
@@ -174,23 +188,33 @@ class Deployment:
             }
             waiting.append(await self._send("hazards.v1", "hazard.raised", id, unit, data))
             ids.append(id)
+            self.recipients[id] = [f"{unit}.{name}" for names in self.contacts.values() for name in names]
         await asyncio.gather(*waiting)
         return ids
 
     async def all_told(self, ids: Sequence[str], seconds: float) -> None:
-        wanted = set(ids)
+        """Until every contact has had its message about each of these alerts. TimeoutError when not by then."""
+        wanted, seen = {(id, to) for id in ids for to in self.recipients[id]}, 0
         async with asyncio.timeout(seconds):
-            while not wanted <= {alert for alert, _, _ in self.receiver.taken}:
+            while wanted:
+                taken = self.receiver.taken
+                wanted -= {(alert, to) for alert, to, _ in taken[seen:]}
+                seen = len(taken)
                 await asyncio.sleep(0.02)
 
     async def _register(self) -> None:
         for unit in self.units:
-            contact = {"id": "hook", "channel": "webhook", "target": seal(f"{self.receiver.url}/{unit}")}
-            contact |= {"secret": None, "locale": "en", "hours": None}
-            name = {"zh": unit, "en": unit}
-            authority = {"name": name, "tier": "county", "parent": None, "units": None, "contacts": [contact]}
-            await self._put("authorities", f"county-{unit}", authority)
-            await self._put("units", unit, {"name": name, "authority": f"county-{unit}"})
+            parent = None
+            for tier, names in reversed(self.contacts.items()):
+                contacts = [self._contact(unit, name) for name in names]
+                authority = {"name": {"zh": unit, "en": unit}, "tier": tier, "parent": parent, "units": None}
+                parent = f"{tier}-{unit}"
+                await self._put("authorities", parent, authority | {"contacts": contacts})
+            await self._put("units", unit, {"name": {"zh": unit, "en": unit}, "authority": parent})
+
+    def _contact(self, unit: str, name: str) -> dict[str, Any]:
+        target = seal(f"{self.receiver.url}/{unit}.{name}")
+        return {"id": name, "channel": "webhook", "target": target, "secret": None, "locale": "en", "hours": None}
 
     async def _put(self, kind: str, id: str, found: dict[str, Any]) -> None:
         data = {"kind": kind, "id": id, "revision": 1, "object": found, "updated_at": datetime.now(UTC).isoformat()}
