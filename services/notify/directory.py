@@ -9,6 +9,7 @@ from services.notify.rules.routing import OPERATORS, Contact, Desk, Route, desk_
 from services.notify.rules.timing import Terms, important_periods
 from shared.registry import Registry
 from shared.rulesets.alert_policy import AlertPolicy
+from shared.rulesets.working_days import WorkingDays
 
 UNKNOWN_FOR = timedelta(seconds=30)
 
@@ -17,11 +18,17 @@ class RegistryDirectory:
     """Implements `Directory`. `operators` are the contacts of whoever runs the deployment."""
 
     def __init__(
-        self, registry: Registry, policy: Callable[[], AlertPolicy], zone: ZoneInfo, operators: tuple[Contact, ...]
+        self,
+        registry: Registry,
+        policy: Callable[[], AlertPolicy],
+        zone: ZoneInfo,
+        calendar: WorkingDays,
+        operators: tuple[Contact, ...],
     ) -> None:
         self.registry = registry
         self._policy = policy
         self._zone = zone
+        self._calendar = calendar
         self._operators = operators
 
     def route(self, alert: Alert, now: datetime) -> Route:
@@ -41,7 +48,7 @@ class RegistryDirectory:
 
     def terms(self) -> Terms:
         periods = important_periods(self.registry.all("rounds").values(), self._zone)
-        return Terms(self._policy(), periods, self._zone)
+        return Terms(self._policy(), periods, self._zone, self._calendar)
 
     def unit_name(self, unit_id: str) -> dict[str, str]:
         """`{"zh", "en"}`; the id stands for the name of a unit that is not known."""

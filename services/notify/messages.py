@@ -27,6 +27,10 @@ REASONS: Mapping[StepKind, str] = {
 CLOCKS = {
     "authority_passes_up": "The report must be passed up (State Council Decree 493, article 11).",
     "larger_also_to_province": "The province must be told as well (SAWS Order 21, article 6).",
+    "casualties": "In three working days the time ends in which a change in the number of casualties must be reported "
+    "again (State Council Decree 493, article 13).",
+    "investigation": "In three working days the report of the investigation is due "
+    "(State Council Decree 493, article 29).",
 }
 FACTS_SHOWN = 12
 FACT_LABELS = {

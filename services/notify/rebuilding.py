@@ -5,18 +5,20 @@ Run by the service before anything else, once per store.
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from services.notify.handlers import Handlers
 from services.notify.ports import AlertStore, Directory, Ledger, Saving, SilenceStore
 from services.notify.rules.rebuilt import delivery_after, rebuilt, silence_after
 from shared.bus import Consumer, Delivery
 from shared.errors import Rejected
-from shared.events.alerts import AlertDelivered, AlertSnapshot, DeliveryData, SilencePut
+from shared.events.alerts import AlertAcknowledged, AlertDelivered, AlertSnapshot, DeliveryData, SilencePut
 from shared.events.envelope import Event
 
 BATCH = 500
 Decoded = tuple[Delivery, Event]
 Place = tuple[str, int]
+S = TypeVar("S", bound=AlertSnapshot)
 
 
 class Rebuilding:
@@ -41,30 +43,34 @@ class Rebuilding:
     async def run(self, alerts_log: Consumer, hazards_log: Consumer) -> int:
         """How many alerts the log had. Raises `Unavailable`; safe to repeat."""
         latest: dict[str, AlertSnapshot] = {}
+        answers: dict[str, AlertAcknowledged] = {}
         told: dict[str, set[str]] = defaultdict(set)
         async for batch in whole(alerts_log):
             events = [event for _, event in batch]
             for event in events:
                 if isinstance(event.data, AlertSnapshot):
-                    known = latest.get(event.subject)
-                    if known is None or known.version <= event.data.version:
-                        latest[event.subject] = event.data
+                    _keep_newer(latest, event.subject, event.data)
+                if isinstance(event.data, AlertAcknowledged):
+                    _keep_newer(answers, event.subject, event.data)
                 elif isinstance(event.data, AlertDelivered):
                     told[event.subject].add(event.data.tier)
             await self._ledger.append([event for event in events if not isinstance(event.data, SilencePut)])
             await self._keep(events)
-        await self._store(list(latest.values()), told)
+        await self._store(list(latest.values()), answers, told)
         async for batch in whole(hazards_log):
             await self._handlers.on_hazards(batch)
         return len(latest)
 
-    async def _store(self, snapshots: Sequence[AlertSnapshot], told: Mapping[str, set[str]]) -> None:
+    async def _store(
+        self, snapshots: Sequence[AlertSnapshot], answers: Mapping[str, AlertAcknowledged], told: Mapping[str, set[str]]
+    ) -> None:
         now, terms = self._now(), self._directory.terms()
         for start in range(0, len(snapshots), BATCH):
             found: list[Saving] = []
             for snapshot in snapshots[start : start + BATCH]:
-                reached = frozenset(told.get(str(snapshot.alert_id), ()))
-                found.append(Saving(rebuilt(snapshot, reached, terms, now), 0))
+                id = str(snapshot.alert_id)
+                alert = rebuilt(snapshot, answers.get(id), frozenset(told.get(id, ())), terms, now)
+                found.append(Saving(alert, 0))
             await self._alerts.insert(found)
 
     async def _keep(self, events: Sequence[Event]) -> None:
@@ -86,6 +92,11 @@ async def whole(log: Consumer) -> AsyncGenerator[Sequence[Decoded]]:
             yield [found for delivery in await log.poll(BATCH, 0.5) if (found := _decoded(delivery)) is not None]
     finally:
         await log.stop()
+
+
+def _keep_newer(known: dict[str, S], subject: str, found: S) -> None:
+    if subject not in known or known[subject].version <= found.version:
+        known[subject] = found
 
 
 def _short_of(position: Mapping[Place, int], ends: Mapping[Place, int]) -> bool:

@@ -12,6 +12,7 @@ from shared import rulesets
 from shared.clock import Clock
 from shared.rulesets.alert_policy import AlertPolicy
 from shared.rulesets.tables import document, rules
+from shared.rulesets.working_days import WorkingDays
 from shared.secrets import seal
 from shared.settings import Settings
 
@@ -68,3 +69,9 @@ def alert_policy(settings: NotifySettings, now: Clock) -> Callable[[], AlertPoli
         return lambda: own
     found, zone = rulesets.load(settings.rulesets_dir), ZoneInfo(settings.timezone)
     return lambda: found.at("alert-policy", now().astimezone(zone).date()).of(AlertPolicy)
+
+
+def working_days(settings: NotifySettings, now: Clock) -> WorkingDays:
+    """The calendar at hand. Raises `InvalidRules`."""
+    today = now().astimezone(ZoneInfo(settings.timezone)).date()
+    return rulesets.load(settings.rulesets_dir).at("working-days", today).of(WorkingDays)

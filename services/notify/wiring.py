@@ -39,7 +39,7 @@ from services.notify.republishing import Republishing
 from services.notify.rules.alert import Alert
 from services.notify.rules.routing import Contact
 from services.notify.scoring_watch import ScoringWatch
-from services.notify.settings import NotifySettings, alert_policy, operators
+from services.notify.settings import NotifySettings, alert_policy, operators, working_days
 from services.notify.stages import Stages
 from services.notify.store_clock import StoreClock
 from services.notify.stores.mongo import MongoAlertStore, MongoBeats, MongoLedger, MongoSilences
@@ -57,6 +57,7 @@ from shared.http.serve import HttpServer, Part, run_until_stopped
 from shared.kafka_bus import KafkaConsumer, KafkaPublisher
 from shared.registry import Registry, RegistryFeed
 from shared.rulesets.alert_policy import AlertPolicy
+from shared.rulesets.working_days import WorkingDays
 from shared.secrets import read_key
 from shared.settings import Settings
 from shared.telemetry import Metrics, configure_logging, configure_tracing, log
@@ -80,6 +81,7 @@ class Adapters:
     publisher: Publisher
     channels: Mapping[str, Channel]
     policy: Callable[[], AlertPolicy]
+    calendar: WorkingDays
     now: Clock
     session_secret: bytes
     operators: tuple[Contact, ...]
@@ -188,6 +190,7 @@ def build(settings: NotifySettings) -> NotifyService:
         publisher=publisher,
         channels=channels(settings, egress, key),
         policy=alert_policy(settings, now),
+        calendar=working_days(settings, now),
         now=now,
         session_secret=settings.session_secret_file.read_bytes(),
         operators=operators(settings, key),
@@ -222,7 +225,8 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
     """The parts on any adapters."""
     health, metrics, registry, now = Health(), Metrics(), Registry(), adapters.now
     feed = RegistryFeed(adapters.registry, registry)
-    directory = RegistryDirectory(registry, adapters.policy, ZoneInfo(settings.timezone), adapters.operators)
+    zone = ZoneInfo(settings.timezone)
+    directory = RegistryDirectory(registry, adapters.policy, zone, adapters.calendar, adapters.operators)
     pages = Pages(PACKAGE, settings, now)
     links = AckLinks(adapters.session_secret, settings.public_url_notify, timedelta(hours=settings.ack_link_hours))
     relay = Relay([adapters.alerts, adapters.silences], adapters.ledger, adapters.publisher)
@@ -270,7 +274,7 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
         auth=auth,
         routers=[
             alert_routes.router(alerts),
-            cap_routes.router(alerts, directory, settings.public_url_notify, now, ZoneInfo(settings.timezone)),
+            cap_routes.router(alerts, directory, settings.public_url_notify, now, zone),
             delivery_routes.router(adapters.ledger, handlers),
             silence_routes.router(silence_routes.Silences(adapters.silences, now, relay.wake)),
             contact_routes.router(contact_routes.Contacts(registry, directory, adapters.channels, now, uuid.uuid4)),

@@ -4,7 +4,7 @@ clocks). Used by notify.
 
 from collections.abc import Mapping
 from datetime import date, time
-from typing import Self, get_args
+from typing import Literal, Self, get_args
 
 from pydantic import Field, PositiveFloat, model_validator
 
@@ -18,6 +18,14 @@ class Statutory(Rules):
     enterprise_reports_accident_within_minutes: PositiveFloat
     authority_passes_up_within_minutes: PositiveFloat
     larger_accident_also_to_province_within_minutes: PositiveFloat
+
+
+class StatutoryDays(Rules):
+    """A limit that the law counts in days from an accident; `working`: in working days."""
+
+    clock: Literal["casualties", "investigation"]
+    days: int = Field(gt=0)
+    working: bool = False
 
 
 class Grouping(Rules):
@@ -40,6 +48,7 @@ class AlertPolicy(Rules):
     tiers_at_once: Mapping[Severity, tuple[Tier, ...]]
     important_period_factor: float = Field(default=0.5, gt=0, le=1)
     statutory: Statutory
+    statutory_days: tuple[StatutoryDays, ...] = ()
     grouping: Grouping
 
     @model_validator(mode="after")

@@ -46,9 +46,26 @@ def working_day(table: WorkingDays, day: date) -> Answer:
 
 def after_working_days(table: WorkingDays, start: date, count: int) -> tuple[date, bool]:
     """The day `count` working days after `start` (not counting it), and whether any day on the way was provisional."""
+    return _counted(table, start, count, timedelta(days=1))
+
+
+def before_working_days(table: WorkingDays, end: date, count: int) -> tuple[date, bool]:
+    """The day `count` working days before `end` (not counting it), and whether any day on the way was provisional."""
+    return _counted(table, end, count, timedelta(days=-1))
+
+
+def last_day(table: WorkingDays, start: date, days: int, *, working: bool) -> date:
+    """The day on which a limit of so many days (working ones only, or all) after `start` ends: never one that is not
+    worked, else the next that is (Civil Code, article 203).
+    """
+    day = after_working_days(table, start, days)[0] if working else start + timedelta(days=days)
+    return day if working_day(table, day).working else after_working_days(table, day, 1)[0]
+
+
+def _counted(table: WorkingDays, start: date, count: int, step: timedelta) -> tuple[date, bool]:
     day, provisional = start, False
     while count > 0:
-        day += timedelta(days=1)
+        day += step
         answer = working_day(table, day)
         provisional = provisional or answer.provisional
         count -= answer.working

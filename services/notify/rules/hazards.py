@@ -5,8 +5,9 @@ from datetime import datetime
 from services.notify.rules.alert import Alert, Change, StepKind, rises, with_step, without_steps
 from services.notify.rules.routing import Route, tier_at_or_above
 from services.notify.rules.snapshots import closed_event, opened_event, reopened_event, updated_event
+from services.notify.rules.statutory import with_statutory_clocks
 from services.notify.rules.steps import with_duty_steps
-from services.notify.rules.timing import OLD_AFTER, Terms, default_promise, severity_of, statutory_clocks
+from services.notify.rules.timing import OLD_AFTER, Terms, default_promise, severity_of
 from services.notify.rules.wording import headline
 from shared.events.base import LogPosition
 from shared.events.hazards import HazardCleared, HazardRaised
@@ -42,15 +43,9 @@ def opened(hazard: HazardRaised, unit_name: dict[str, str], route: Route, terms:
         position=hazard.log_position,
     )
     if alert.sent:
-        alert = _with_first_steps(alert, terms, now)
+        alert = with_statutory_clocks(with_step(alert, StepKind.FIRST, now), terms, hazard.caused_at, now)
+        alert = with_duty_steps(alert, terms, now)
     return Change(alert, (opened_event(alert, skipped if tier else ()),))
-
-
-def _with_first_steps(alert: Alert, terms: Terms, now: datetime) -> Alert:
-    alert = with_step(alert, StepKind.FIRST, now)
-    for clock, due in statutory_clocks(terms.policy, alert.policy_key, now):
-        alert = with_step(alert, StepKind.STATUTORY, due, note=clock)
-    return with_duty_steps(alert, terms, now)
 
 
 def updated(alert: Alert, hazard: HazardRaised, unit_name: dict[str, str], terms: Terms, now: datetime) -> Change:

@@ -4,18 +4,21 @@ time that passed meanwhile.
 
 from datetime import datetime
 
-from services.notify.rules.alert import TIERS, Alert, StepKind, with_step
+from services.notify.rules.alert import TIERS, Alert, Answer, StepKind, with_step
 from services.notify.rules.deliveries import Attempt, Delivery
 from services.notify.rules.silences import Matcher, Silence
+from services.notify.rules.statutory import with_statutory_clocks
 from services.notify.rules.steps import with_duty_steps
 from services.notify.rules.timing import Terms, default_promise
-from shared.events.alerts import AlertDelivered, AlertSnapshot, DeliveryData, SilencePut
+from shared.events.alerts import AlertAcknowledged, AlertDelivered, AlertSnapshot, DeliveryData, SilencePut
 from shared.events.base import LogPosition
 
 
-def rebuilt(data: AlertSnapshot, told: frozenset[str], terms: Terms, now: datetime) -> Alert:
-    """An alert from its latest snapshot and the tiers that deliveries have reached. Its step numbers go on where no
-    earlier one can have been.
+def rebuilt(
+    data: AlertSnapshot, answer: AlertAcknowledged | None, told: frozenset[str], terms: Terms, now: datetime
+) -> Alert:
+    """An alert from its latest snapshot, its last acknowledgement and the tiers that deliveries have reached. Its step
+    numbers go on where no earlier one can have been.
     """
     alert = Alert(
         id=str(data.alert_id),
@@ -40,15 +43,28 @@ def rebuilt(data: AlertSnapshot, told: frozenset[str], terms: Terms, now: dateti
         version=data.version + 1000,
         position=data.log_position or LogPosition(partition=-1, offset=-1),
         promise_by=data.promise_by,
+        answer=_answer(answer) if answer and data.state in ("acknowledged", "closed") else None,
         told=tuple(tier for tier in TIERS if tier in told or tier in data.told),
         serial=data.version + 1000,
     )
+    if alert.state != "closed" and alert.sent:
+        alert = _with_clocks_ahead(alert, terms, now)
     if alert.answered:
         promise = max(now, alert.promise_by or default_promise(terms, alert.severity, now))
         return with_step(alert, StepKind.PROMISE, promise)
     if alert.calling and not alert.told:
         alert = with_step(alert, StepKind.FIRST, now)
     return with_duty_steps(alert, terms, now)
+
+
+def _answer(data: AlertAcknowledged) -> Answer:
+    return Answer(by=data.by, note=data.note, channel=data.channel, at=data.at)
+
+
+def _with_clocks_ahead(alert: Alert, terms: Terms, now: datetime) -> Alert:
+    """Statutory clocks whose message is still to come; what was due before has gone out, or its time is past."""
+    found = with_statutory_clocks(alert, terms, alert.opened_at, now)
+    return found.model_copy(update={"steps": tuple(step for step in found.steps if step.due > now)})
 
 
 def delivery_after(known: Delivery | None, data: DeliveryData) -> Delivery:

@@ -1,28 +1,29 @@
-"""When things are due: times to answer, reminders, digests, promises, statutory clocks. Data: the alert policy."""
+"""When things are due: times to answer, reminders, digests, promises. Data: the alert policy."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from shared.events.alerts import Severity
 from shared.rulesets.alert_policy import AlertPolicy
+from shared.rulesets.working_days import WorkingDays
 
 OLD_AFTER = timedelta(hours=24)
 UNKNOWN_SEVERITY: Severity = "severe"
-STATUTORY_WARNING = 0.75
-"""Share of a statutory time after which its message goes out, so that some of it is left (ours)."""
-
 Period = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What timing depends on: the policy, the important periods (from inclusive, to exclusive) and the time zone."""
+    """What timing depends on: the policy, the important periods (from inclusive, to exclusive), the time zone and the
+    calendar of working days.
+    """
 
     policy: AlertPolicy
     periods: tuple[Period, ...]
     zone: tzinfo
+    calendar: WorkingDays
 
 
 def severity_of(policy: AlertPolicy, policy_key: str) -> Severity:
@@ -51,26 +52,17 @@ def repeat_at(terms: Terms, severity: Severity, now: datetime) -> datetime:
 def next_digest(terms: Terms, now: datetime) -> datetime:
     """The next digest hour in the product's zone, strictly after now."""
     local = now.astimezone(terms.zone)
-    today = datetime.combine(local.date(), terms.policy.grouping.digest_at, terms.zone)
-    return (today if today > local else today + timedelta(days=1)).astimezone(now.tzinfo)
+    today = at_digest_hour(terms, local.date())
+    return today if today > now else at_digest_hour(terms, local.date() + timedelta(days=1))
+
+
+def at_digest_hour(terms: Terms, day: date) -> datetime:
+    """The digest hour of a day in the product's zone, as UTC."""
+    return datetime.combine(day, terms.policy.grouping.digest_at, terms.zone).astimezone(UTC)
 
 
 def default_promise(terms: Terms, severity: Severity, now: datetime) -> datetime:
     return now + timedelta(hours=terms.policy.default_promise_hours[severity])
-
-
-def statutory_clocks(policy: AlertPolicy, policy_key: str, now: datetime) -> list[tuple[str, datetime]]:
-    """(clock, when its message is due) of an accident that was reported now.
-
-    Decree 493 article 11: the authority passes a report up within the policy's minutes. SAWS Order 21 article 6: a
-    larger or worse accident also goes to the province.
-    """
-    if not policy_key.startswith("accident"):
-        return []
-    minutes = {"authority_passes_up": policy.statutory.authority_passes_up_within_minutes}
-    if policy_key != "accident.ordinary":
-        minutes["larger_also_to_province"] = policy.statutory.larger_accident_also_to_province_within_minutes
-    return [(clock, now + timedelta(minutes=limit * STATUTORY_WARNING)) for clock, limit in minutes.items()]
 
 
 def backoff(attempt: int) -> timedelta:

@@ -29,7 +29,7 @@ from services.notify.stores.mongo import MongoAlertStore
 from shared import mongo
 from shared.events.base import LogPosition, hazard_id
 from shared.events.hazards import HazardRaised
-from tests.contract.notify.world import START, Clock, Receiver, policy
+from tests.contract.notify.world import START, Clock, Receiver, calendar, policy
 
 ROUTE: Route = tuple(
     Desk(tier, tier, {}, (Contact(tier, "1", "webhook", "http://127.0.0.1"),))
@@ -41,7 +41,7 @@ class Fixed:
     """A directory that always answers the same."""
 
     def __init__(self) -> None:
-        self._terms = Terms(policy(), (), START.tzinfo)
+        self._terms = Terms(policy(), (), START.tzinfo, calendar())
 
     def route(self, _alert: Alert, _now: Any) -> Route:
         return ROUTE

@@ -33,6 +33,7 @@ async def test_a_lost_store_comes_back_from_the_bus_without_a_message(tmp_path: 
     async with fresh:
         one, two = await fresh.settled(answered), await fresh.settled(waiting)
         assert (one.state, one.promise_by) == ("acknowledged", fresh.clock() + timedelta(hours=3))
+        assert (one.answer.by, one.answer.note) == ("me", "on it")
         assert (two.state, two.told) == ("open", ("county",))
         assert {id: await fresh.history(id) for id in (answered, waiting)} == before
         assert len(await fresh.stores.ledger.of_step(waiting, "first-1")) == 1

@@ -28,6 +28,7 @@ from shared.http.auth import hash_key
 from shared.http.permissions import Role
 from shared.memory_bus import MemoryBus
 from shared.rulesets.alert_policy import AlertPolicy
+from shared.rulesets.working_days import WorkingDays
 
 START = datetime(2023, 2, 20, 1, 0, tzinfo=UTC)
 ADMIN_KEY = "kc_test-admin"
@@ -111,6 +112,11 @@ def packaged() -> AlertPolicy:
     return rulesets.load().at("alert-policy", START.date()).of(AlertPolicy)
 
 
+@cache
+def calendar() -> WorkingDays:
+    return rulesets.load().at("working-days", START.date()).of(WorkingDays)
+
+
 def policy(**minutes: float) -> AlertPolicy:
     """The packaged policy, with other minutes to answer."""
     found = packaged()
@@ -158,6 +164,7 @@ class World:
             publisher=publisher,
             channels=dict.fromkeys(("webhook", "email", "wecom"), self.receiver),
             policy=lambda: rules or policy(),
+            calendar=calendar(),
             now=self.clock,
             session_secret=b"session secret of the tests",
             operators=operators,

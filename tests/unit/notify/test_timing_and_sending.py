@@ -20,11 +20,13 @@ from services.notify.rules.watch import Watch, look
 from shared import rulesets
 from shared.events.base import LogPosition
 from shared.rulesets.alert_policy import AlertPolicy
+from shared.rulesets.working_days import WorkingDays
 
 NOW = datetime(2023, 2, 20, 1, 0, tzinfo=UTC)
 POLICY = rulesets.load().at("alert-policy", NOW.date()).of(AlertPolicy)
 ZONE = ZoneInfo("Asia/Shanghai")
-TERMS = Terms(POLICY, (), ZONE)
+CALENDAR = rulesets.load().at("working-days", NOW.date()).of(WorkingDays)
+TERMS = Terms(POLICY, (), ZONE, CALENDAR)
 ROUTE: Route = tuple(
     Desk(tier, tier, {}, (Contact(tier, "1", "email", "x"),))
     for tier in ("county", "prefecture", "province", "national")
@@ -84,7 +86,7 @@ def test_every_reason_to_send_or_not(
 
 
 def test_important_periods_halve_the_time_to_answer_and_the_repeats() -> None:
-    within = Terms(POLICY, ((NOW, NOW + timedelta(days=1)),), ZONE)
+    within = Terms(POLICY, ((NOW, NOW + timedelta(days=1)),), ZONE, CALENDAR)
     assert timing.ack_within(within, "severe", NOW) == timing.ack_within(TERMS, "severe", NOW) / 2
     assert timing.repeat_at(within, "extreme", NOW) - NOW == (timing.repeat_at(TERMS, "extreme", NOW) - NOW) / 2
     assert timing.ack_within(within, "severe", NOW + timedelta(days=1)) == timing.ack_within(TERMS, "severe", NOW)
@@ -101,17 +103,6 @@ def test_the_next_digest_is_at_half_past_eight_within_a_day(now: datetime) -> No
     found = timing.next_digest(TERMS, now)
     assert now < found <= now + timedelta(days=1)
     assert found.astimezone(ZONE).strftime("%H:%M") == "08:30"
-
-
-def test_larger_accidents_have_two_statutory_clocks_and_findings_none() -> None:
-    assert [clock for clock, _ in timing.statutory_clocks(POLICY, "accident.larger", NOW)] == [
-        "authority_passes_up",
-        "larger_also_to_province",
-    ]
-    assert dict(timing.statutory_clocks(POLICY, "accident.ordinary", NOW)) == {
-        "authority_passes_up": NOW + timedelta(minutes=90)
-    }
-    assert timing.statutory_clocks(POLICY, "major_finding", NOW) == []
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(StepKind)), st.integers(-7200, 7200)), min_size=1, max_size=6))
