@@ -8,7 +8,7 @@ from lxml import etree
 
 from services.notify.rules.alert import Alert
 from services.notify.rules.wording import KINDS
-from shared.events.alerts import AlertClosed, AlertSnapshot
+from shared.events.alerts import AlertClosed, AlertReopened, AlertSnapshot
 from shared.events.envelope import Event
 
 CAP = "urn:oasis:names:tc:emergency:cap:1.2"
@@ -34,9 +34,10 @@ def messages(history: Sequence[Event]) -> list[Event]:
 
 def message(history: Sequence[Event], area: Mapping[str, str], page: Url, zone: tzinfo) -> bytes:
     """The CAP message of an alert's latest change: Alert for its first, Cancel once closed, else Update. `history` is
-    the alert's, oldest first; all earlier messages are referenced.
+    the alert's, oldest first; all earlier messages are referenced. One that is opened again begins anew: what was
+    cancelled is not updated.
     """
-    told = messages(history)
+    told = _since_reopened(messages(history))
     latest = told[-1]
     data = latest.data
     assert isinstance(data, AlertSnapshot)
@@ -56,6 +57,11 @@ def message(history: Sequence[Event], area: Mapping[str, str], page: Url, zone: 
     for language, key in _LANGUAGES:
         _add_info(root, data, language, key, area, page(str(data.alert_id)), zone)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def _since_reopened(told: Sequence[Event]) -> Sequence[Event]:
+    again = [place for place, event in enumerate(told) if isinstance(event.data, AlertReopened)]
+    return told[again[-1] :] if again else told
 
 
 def _type(data: AlertSnapshot, count: int) -> str:

@@ -46,8 +46,7 @@ class Notices:
         due = [silence for silence in await self._silences.silences(now) if ending(silence, now)]
         for silence in due:
             change = notice(silence, now)
-            if change is not None:
-                await self._alerts.insert([Saving(change.alert, 0, enveloped(change.alert, change.events, now))])
+            await self._alerts.insert([Saving(change.alert, 0, enveloped(change.alert, change.events, now))])
             noticed = silence.model_copy(update={"noticed": True, "version": silence.version + 1})
             await self._silences.put(noticed, ())
         if due:

@@ -44,7 +44,7 @@ class Pages:
         self._package = package
         self._settings = settings
         self._now = now
-        self._zone = ZoneInfo(settings.timezone)
+        self.zone = ZoneInfo(settings.timezone)
         self._environment = Environment(
             loader=FileSystemLoader([package / "templates", _HERE / "templates"]),
             autoescape=select_autoescape(default=True),
@@ -94,7 +94,7 @@ class Pages:
         }
 
     def _text_context(self, language: Language) -> dict[str, Any]:
-        zone = self._zone
+        zone = self.zone
         return {
             "lang": language,
             "_": lambda text, **values: (

@@ -18,7 +18,11 @@ from services.notify.views import entry_view
 from shared.http.auth import Current
 
 FEED_LENGTH = 100
-COLUMNS = ("at", "event", "state", "tier", "contact_id", "channel", "message_id", "attempt", "result", "error", "by")
+COLUMNS = (
+    *("at", "event", "state", "severity", "tier", "step", "authority_id", "contact_id", "channel", "message_id"),
+    *("attempt", "result", "error", "final", "by", "note", "reason", "promise_by", "skipped", "claimed_before"),
+    "event_id",
+)
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -75,5 +79,7 @@ def _attachment(text: str, media_type: str, name: str) -> Response:
 
 
 def _harmless(value: object) -> object:
+    if isinstance(value, list):
+        value = " ".join(str(one) for one in value)
     # A cell that begins like a formula is text for every spreadsheet once it is prefixed.
     return "'" + value if isinstance(value, str) and value.startswith(_RISKY) else value

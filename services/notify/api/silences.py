@@ -12,6 +12,7 @@ from services.notify.handlers import silence_events
 from services.notify.ports import SilenceStore
 from services.notify.rules.silences import Matcher, Silence, faults
 from shared.http.auth import Access, Current
+from shared.http.paging import Cursor, Limit, decode_cursor, page
 from shared.http.permissions import Action
 from shared.http.problems import FieldError, conflict, invalid, not_found
 
@@ -108,9 +109,12 @@ def router(silences: Silences) -> APIRouter:
     found = APIRouter(prefix="/v1/silences", tags=["silences"])
 
     @found.get("")
-    async def list_silences(access: Current) -> dict[str, Any]:
-        """All that concern the caller's units, those that are over included."""
-        return {"items": [view(silence) for silence in await silences.listed(access)], "next_cursor": None}
+    async def list_silences(access: Current, limit: Limit = 100, cursor: Cursor = None) -> dict[str, Any]:
+        """All that concern the caller's units, those that are over included; by id."""
+        after = str(decode_cursor(cursor).get("id", "")) if cursor else ""
+        rows = [silence for silence in await silences.listed(access) if silence.id > after]
+        more = {"id": rows[limit - 1].id} if len(rows) > limit else None
+        return page([view(silence) for silence in rows[:limit]], more)
 
     @found.get("/{id}")
     async def read(access: Current, id: SilenceId) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from services.notify.links import AckLinks, Grant, contact_hash
 from services.notify.messages import facts_shown
 from services.notify.ports import AlertStore, Ledger, Scope
 from services.notify.rules.alert import Alert
-from services.notify.rules.answers import Refused
+from services.notify.rules.answers import Refused, promise_typed
 from services.notify.rules.routing import PERSONAL
 from shared.web.pages import Pages
 
@@ -53,9 +53,10 @@ class AckPages:
             token: str,
             note: Annotated[str, Form(max_length=2000)] = "",
             name: Annotated[str, Form(max_length=200)] = "",
+            promise_by: Annotated[str, Form(max_length=40)] = "",
         ) -> Response:
             """Acknowledges. A link from a group needs the name of whoever answers."""
-            return await self._acknowledge(request, token, note, name.strip())
+            return await self._acknowledge(request, token, note, name.strip(), promise_by)
 
         return found
 
@@ -70,7 +71,7 @@ class AckPages:
         status = 422 if problem else 200
         return self._answer(request, status, alert=alert, answerable=answerable, named=not personal, problem=problem)
 
-    async def _acknowledge(self, request: Request, token: str, note: str, name: str) -> Response:
+    async def _acknowledge(self, request: Request, token: str, note: str, name: str, promise_by: str) -> Response:
         grant, alert = await self._granted(token)
         if grant is None or alert is None or grant.expires < self._now():
             return await self._page(request, token)
@@ -81,9 +82,10 @@ class AckPages:
             return self._answer(request, 409, alert=alert, answerable=False, problem=None)
         by = f"{name} ({contact})" if name else contact
         try:
-            found = await self._handlers.acknowledge(alert.id, by, note, "link", None)
-        except Refused:
-            found = None
+            promise = promise_typed(promise_by, self._pages.zone)
+            found = await self._handlers.acknowledge(alert.id, by, note, "link", promise)
+        except Refused as refused:
+            return await self._page(request, token, refused.code)
         if found is None:
             return await self._page(request, token)
         return self._answer(request, 200, alert=found[0], answerable=False, done=True)

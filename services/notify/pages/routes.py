@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import product
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.notify.api.alerts import Acknowledgement, Alerts, scope_of
+from services.notify.api.alerts import Acknowledgement, Alerts, refusal, scope_of
 from services.notify.messages import facts_shown
-from services.notify.ports import AlertFilter, Directory
+from services.notify.ports import AlertFilter, Directory, Scope
 from services.notify.rules.alert import SEVERITIES, Alert, StepKind
+from services.notify.rules.answers import Refused, promise_typed
 from services.notify.rules.routing import OPERATORS
 from services.notify.rules.wording import EVENT_NAMES, SEVERITY_NAMES, STATE_NAMES, TIER_NAMES, duration
 from shared.http.auth import Access
@@ -20,7 +22,7 @@ from shared.web.pages import Pages, page_access
 
 SHOWN = 200
 Reader = Annotated[Access, Depends(page_access)]
-STANDING = frozenset({"open", "escalated", "acknowledged"})
+CALLING, ANSWERED = frozenset({"open", "escalated"}), frozenset({"acknowledged"})
 
 
 class DutyPages:
@@ -49,8 +51,17 @@ class DutyPages:
             return await self._one(request, access, str(id))
 
         @found.post("/alerts/{id}/ack")
-        async def acknowledge(access: Reader, id: UUID, note: Annotated[str, Form(max_length=2000)] = "") -> Response:
-            await self._alerts.acknowledge(access, str(id), Acknowledgement(note=note), "page")
+        async def acknowledge(
+            access: Reader,
+            id: UUID,
+            note: Annotated[str, Form(max_length=2000)] = "",
+            promise_by: Annotated[str, Form(max_length=40)] = "",
+        ) -> Response:
+            try:
+                body = Acknowledgement(note=note, promise_by=promise_typed(promise_by, self._pages.zone))
+            except Refused as refused:
+                raise refusal(refused) from refused
+            await self._alerts.acknowledge(access, str(id), body, "page")
             return _back(id)
 
         @found.post("/alerts/{id}/close")
@@ -70,13 +81,25 @@ class DutyPages:
         return found
 
     async def _board(self, access: Access) -> dict[str, Any]:
-        wanted = AlertFilter(scope_of(access), states=STANDING)
-        alerts = await self._alerts.store.find(wanted, SHOWN + 1)
-        rows = sorted(alerts[:SHOWN], key=_urgency)
-        counts = {state: sum(alert.state == state for alert in rows) for state in ("open", "escalated", "acknowledged")}
-        now = self._now()
-        shown = [(alert, time_left(alert, now)) for alert in rows]
+        scope, now = scope_of(access), self._now()
+        alerts = await self._most_urgent(scope)
+        shown = [(alert, time_left(alert, now)) for alert in sorted(alerts[:SHOWN], key=_urgency)]
+        counts = {state: await self._count(scope, state) for state in ("open", "escalated", "acknowledged")}
         return {"rows": shown, "counts": counts, "more": len(alerts) > SHOWN, "at": now, **_names()}
+
+    async def _count(self, scope: Scope, state: str) -> int:
+        return await self._alerts.store.count(AlertFilter(scope, states=frozenset({state})))
+
+    async def _most_urgent(self, scope: Scope) -> list[Alert]:
+        """Those that fit on the board, and one more when there are more."""
+        found = await self._alerts.store.find(AlertFilter(scope, states=CALLING | ANSWERED), SHOWN + 1)
+        if len(found) <= SHOWN:
+            return found
+        found = []
+        for states, severity in product((CALLING, ANSWERED), reversed(SEVERITIES)):
+            wanted = AlertFilter(scope, states=states, severity=severity)
+            found += await self._alerts.store.find(wanted, SHOWN + 1 - len(found)) if len(found) <= SHOWN else []
+        return found
 
     async def _one(self, request: Request, access: Access, id: str) -> Response:
         alert = await self._alerts.readable(access, id)

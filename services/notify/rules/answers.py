@@ -1,21 +1,36 @@
 """What people do with an alert: acknowledge, close, reopen. Called by the handlers; refusals carry a stable code."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from services.notify.rules.alert import TIERS, Alert, Answer, Change, Step, StepKind, with_step
 from services.notify.rules.hazards import reopened_by
 from services.notify.rules.snapshots import acknowledged_event, closed_event
 from services.notify.rules.timing import Terms, default_promise
 
+LONGEST_PROMISE = timedelta(days=366)
+"""How far ahead an answer may promise (ours)."""
+
 
 class Refused(Exception):
-    """The alert's state does not allow it. `code`: `alert_closed`, `not_closed`, `still_tried`,
-    `promise_in_the_past`."""
+    """It cannot be done. `code`: `alert_closed`, `not_closed`, `still_tried`, `promise_in_the_past`, `promise_too_far`,
+    `promise_no_time`.
+    """
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+
+def promise_typed(text: str, zone: tzinfo) -> datetime | None:
+    """The time that somebody typed into a form, in the product's zone; None for an empty field. Raises `Refused`."""
+    if not text.strip():
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as wrong:
+        raise Refused("promise_no_time", "This is no time.") from wrong
 
 
 def acknowledged(
@@ -30,6 +45,8 @@ def acknowledged(
         raise Refused("alert_closed", "This alert is closed; nothing is left to promise.")
     if promise_by is not None and promise_by <= now:
         raise Refused("promise_in_the_past", "The time promised lies in the past.")
+    if promise_by is not None and promise_by - now > LONGEST_PROMISE:
+        raise Refused("promise_too_far", "A promise may reach a year ahead at most.")
     claimed = tuple(step.id for step in alert.steps if step.lease_until is not None and step.lease_until > now)
     statutory = tuple(step for step in alert.steps if step.kind is StepKind.STATUTORY)
     promise = promise_by or default_promise(terms, alert.severity, now)

@@ -13,6 +13,8 @@ from shared.events.base import LogPosition, Value, name_id
 
 LONGEST = timedelta(days=30)
 NOTICE = timedelta(hours=1)
+EVERYWHERE = "all-units"
+"""Stands for the unit in the notice of a silence of all units."""
 
 
 class Matcher(Value):
@@ -84,13 +86,13 @@ def ending(silence: Silence, now: datetime) -> bool:
     return long and not silence.noticed and not silence.deleted and silence.to - NOTICE <= now < silence.to
 
 
-def notice(silence: Silence, now: datetime) -> Change | None:
-    """The notice as an alert that needs no answer. None for a silence of all units, which has no desk of its own."""
-    if silence.unit_id is None:
-        return None
+def notice(silence: Silence, now: datetime) -> Change:
+    """The notice as an alert that needs no answer, to the unit's answering tier. The end of a silence of all units is
+    told where everything goes that no unit is known for.
+    """
     alert = Alert(
         id=str(name_id("silence_ending", silence.id, silence.to.isoformat())),
-        unit_id=silence.unit_id,
+        unit_id=silence.unit_id or EVERYWHERE,
         kind="silence_ending",
         policy_key="silence_ending",
         subject=silence.id,

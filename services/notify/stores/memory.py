@@ -74,6 +74,9 @@ class MemoryAlertStore(_Pending):
         found = [alert for alert in self.alerts.values() if _fits(alert, wanted)]
         return sorted(found, key=lambda alert: (alert.opened_at, alert.id), reverse=True)[:limit]
 
+    async def count(self, wanted: AlertFilter) -> int:
+        return sum(_fits(alert, wanted) for alert in self.alerts.values())
+
     async def unit_alert(self, unit_id: str, drill: bool) -> Severity | None:
         found = [
             alert.severity

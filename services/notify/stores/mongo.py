@@ -107,16 +107,12 @@ class MongoAlertStore(MongoOutbox):
         return documents.alert_of(rows[0]).next_due if rows else None
 
     async def find(self, wanted: AlertFilter, limit: int) -> list[Alert]:
-        where = _where(wanted.scope, "opened_at", wanted.before)
-        where |= {"unit_id": wanted.unit_id} if wanted.unit_id and wanted.scope.units is None else {}
-        if wanted.unit_id and wanted.scope.units is not None:
-            where["unit_id"] = {"$in": sorted(wanted.scope.units & {wanted.unit_id})}
-        where |= {"state": {"$in": sorted(wanted.states)}} if wanted.states else {}
-        where |= {"severity": wanted.severity} if wanted.severity else {}
-        where |= {"drill": wanted.drill} if wanted.drill is not None else {}
-        found = self._collection.find(where, {OUTBOX: False})
+        found = self._collection.find(_wanted(wanted), {OUTBOX: False})
         found = found.sort([("opened_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
         return [documents.alert_of(row) for row in await found.to_list(None)]
+
+    async def count(self, wanted: AlertFilter) -> int:
+        return await self._collection.count_documents(_wanted(wanted))
 
     async def unit_alert(self, unit_id: str, drill: bool) -> Severity | None:
         where = {
@@ -154,6 +150,17 @@ def _duplicates(failure: BulkWriteError) -> set[int]:
     if not errors or any(error["code"] != _DUPLICATE for error in errors):
         raise failure
     return {error["index"] for error in errors}
+
+
+def _wanted(wanted: AlertFilter) -> Document:
+    where = _where(wanted.scope, "opened_at", wanted.before)
+    if wanted.unit_id and wanted.scope.units is not None:
+        where["unit_id"] = {"$in": sorted(wanted.scope.units & {wanted.unit_id})}
+    elif wanted.unit_id:
+        where["unit_id"] = wanted.unit_id
+    where |= {"state": {"$in": sorted(wanted.states)}} if wanted.states else {}
+    where |= {"severity": wanted.severity} if wanted.severity else {}
+    return where | ({"drill": wanted.drill} if wanted.drill is not None else {})
 
 
 def _where(scope: Scope, field: str, before: tuple[datetime, str] | None) -> Document:

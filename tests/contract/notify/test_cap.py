@@ -54,6 +54,21 @@ async def test_alert_update_and_cancel_refer_to_what_came_before(world: World) -
     assert [info.findtext(f"{CAP}language") for info in last.findall(f"{CAP}info")] == ["zh-CN", "en-US"]
 
 
+async def test_one_that_is_opened_again_is_a_new_alert_and_refers_to_nothing_cancelled(world: World) -> None:
+    key = await world.sign_in(Role.NATIONAL)
+    id = await world.publish(world.hazard())
+    await world.settled(id)
+    for route, expected in (("close", "Cancel"), ("reopen", "Alert")):
+        world.clock.turn(minutes=1)
+        await world.http.post(f"/v1/alerts/{id}/{route}", headers=key, json={"reason": "tried"})
+        await world.settled(id)
+        assert text(await message(world, id, key), "msgType") == expected
+    assert text(await message(world, id, key), "references") == ""
+    await world.http.post(f"/v1/alerts/{id}/ack", headers=key, json={"note": ""})
+    updated = await message(world, id, key)
+    assert (text(updated, "msgType"), len(text(updated, "references").split())) == ("Update", 1)
+
+
 async def test_a_drill_is_an_exercise(world: World) -> None:
     key = await world.sign_in(Role.NATIONAL)
     id = await world.publish(world.hazard("accident.ordinary", subject="a-1", drill=True))

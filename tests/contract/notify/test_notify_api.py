@@ -1,5 +1,7 @@
 """Notify's HTTP interface: scope and roles, refusals, silences, deliveries, contact tests, the pages."""
 
+import csv
+import io
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
@@ -171,6 +173,23 @@ async def test_a_silence_is_checked_whole(world: World) -> None:
     assert len(await world.published("silence.put")) == 2
 
 
+async def test_silences_are_listed_page_by_page_and_only_those_of_the_callers_units(world: World) -> None:
+    national, county = await world.sign_in(Role.NATIONAL), await world.sign_in(Role.COUNTY, authority="county")
+    to = (world.clock() + timedelta(days=1)).isoformat()
+    for name, unit in (("a", UNIT), ("b", None), ("c", "elsewhere"), ("d", UNIT)):
+        body = {"unit_id": unit, "reason": "works", "to": to}
+        assert (await world.http.put(f"/v1/silences/{name}", headers=national, json=body)).status_code == 200
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = (await world.http.get(f"/v1/silences?limit=2{cursor}", headers=county)).json()
+        seen += [item["id"] for item in answer["items"]]
+        cursor = f"&cursor={answer['next_cursor']}" if answer["next_cursor"] else None
+    assert seen == ["a", "b", "d"]
+    assert (await world.http.get("/v1/silences?limit=501", headers=county)).status_code == 422
+    assert (await world.http.get("/v1/silences?cursor=zz", headers=county)).status_code == 400
+
+
 async def test_the_end_of_a_silence_is_announced_once(world: World) -> None:
     key = await world.sign_in(Role.COUNTY, authority="county")
     body = {"unit_id": UNIT, "reason": "works", "to": (world.clock() + timedelta(hours=4)).isoformat()}
@@ -181,6 +200,19 @@ async def test_the_end_of_a_silence_is_announced_once(world: World) -> None:
     assert await notices.announce() == 1
     assert await notices.announce() == 0
     await world.told("county")
+
+
+async def test_the_end_of_a_silence_of_all_units_is_told_to_the_national_tier_and_the_operators(world: World) -> None:
+    key = await world.sign_in(Role.NATIONAL)
+    body = {"unit_id": None, "reason": "works", "to": (world.clock() + timedelta(hours=4)).isoformat()}
+    await world.http.put("/v1/silences/s", headers=key, json=body)
+    world.clock.turn(hours=3)
+    assert await world.notify.others[1].announce() == 1
+    world.clock.turn(seconds=31)
+    await world.told("national")
+    (message,) = await world.told("operators")
+    assert message.payload["facts"] == {"silence": "s", "ends": body["to"], "reason": "works"}
+    assert world.receiver.to("county") == []
 
 
 async def test_a_failed_delivery_can_be_sent_again_under_the_same_id(world: World) -> None:
@@ -272,6 +304,34 @@ async def test_exports_hold_the_history_and_no_formula(world: World) -> None:
     await world.http.post(f"/v1/alerts/{id}/ack", headers=key, json={"note": "=1+1"})
     table = (await world.http.get(f"/v1/alerts/{id}/history.csv", headers=key)).text
     assert table.startswith("\ufeffat,event,")
-    assert "alert.acknowledged" in table
+    rows = {row["event"]: row for row in csv.DictReader(io.StringIO(table.removeprefix("\ufeff")))}
+    delivered, answered = rows["alert.delivered"], rows["alert.acknowledged"]
+    assert (delivered["authority_id"], delivered["step"], delivered["result"]) == ("county", "first-1", "ok")
+    assert (answered["by"], answered["note"], answered["state"]) == ("county on duty", "'=1+1", "acknowledged")
     lines = (await world.http.get(f"/v1/alerts/{id}/history.ndjson", headers=key)).text.splitlines()
     assert len(lines) == 3
+
+
+async def test_both_forms_take_the_time_of_a_promise_in_local_time_and_refuse_what_is_none(world: World) -> None:
+    officer = await world.sign_in(Role.COUNTY, authority="county")
+    on_page, by_link = await opened(world, subject="f-1"), await opened(world, subject="f-2")
+    token = str(world.receiver.to("county")[-1].ack_url).rsplit("/", 1)[1]
+    forms: list[tuple[str, str, dict[str, str]]] = [
+        (on_page, f"/alerts/{on_page}/ack", officer),
+        (by_link, f"/ack/{token}", {}),
+    ]
+    for id, path, headers in forms:
+        for text in ("soon", "0001-01-01T00:00", "2023-02-20T08:59", "9999-12-31T23:59", "2025-01-01T00:00"):
+            answer = await world.http.post(path, headers=headers, data={"name": "王", "promise_by": text})
+            assert (answer.status_code, (await world.alert(id)).state) == (422, "open"), text
+        done = await world.http.post(path, headers=headers, data={"name": "王", "promise_by": "2023-02-21T18:00"})
+        assert done.status_code in (200, 303)
+        assert (await world.alert(id)).promise_by.isoformat() == "2023-02-21T10:00:00+00:00"
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "2025-01-01T00:00:00Z"])
+async def test_a_promise_reaches_a_year_ahead_at_most(world: World, moment: str) -> None:
+    key = await world.sign_in(Role.NATIONAL)
+    id = await opened(world)
+    answer = await world.http.post(f"/v1/alerts/{id}/ack", headers=key, json={"promise_by": moment})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "promise_too_far")

@@ -141,6 +141,8 @@ async def test_lists_are_newest_first_within_scope_and_go_on_where_they_ended(st
     assert await ids(before=(rows[3].opened_at, rows[3].id)) == [3, 2, 1]
     assert await ids(states=frozenset({"closed"})) == []
     assert await ids(severity="severe", drill=True) == []
+    assert await stores.alerts.count(AlertFilter(Scope(frozenset({"linzi"})), states=frozenset({"open"}))) == 3
+    assert await stores.alerts.count(AlertFilter(states=frozenset({"closed"}))) == 0
 
 
 async def test_the_units_own_alert_is_found_unless_closed(stores: Stores) -> None:
