@@ -55,8 +55,14 @@ TOPICS: tuple[Topic, ...] = (
     Topic("alerts.v1"),
     # A record of the full size must fit with its cause beside it.
     Topic(DEAD_LETTERS, partitions=3, max_message_bytes=2 * RECORD_LIMIT),
-    # The scorer's rows, partitioned as inspections.v1; compacted soon, because they are read at each start.
-    Topic(SCORING_STATE, cleanup="compact", config={"min.cleanable.dirty.ratio": "0.1"}),
+    # The scorer's rows, partitioned as inspections.v1; compacted soon, because they are read at each start. A row may
+    # be larger than the event it comes from.
+    Topic(
+        SCORING_STATE,
+        cleanup="compact",
+        max_message_bytes=2 * RECORD_LIMIT,
+        config={"min.cleanable.dirty.ratio": "0.1"},
+    ),
 )
 
 

@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.cli.connection import RunFileOption, read_run_file
+from services.scoring.rules.fold import RuleSetMismatch
 from services.scoring.settings import ScoringSettings
 from services.scoring.wiring import replaying
 from shared.errors import Unavailable
+from shared.rulesets.tables import InvalidRules
 from shared.settings import load
 
 SHORT = 16
@@ -25,9 +27,24 @@ class ReplaySettings(ScoringSettings):
     mongo_uri: str = "mongodb://unused"
 
 
+def instant(text: str) -> datetime:
+    """RFC 3339, or a day; without an offset UTC. Raises `typer.BadParameter`."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as wrong:
+        raise typer.BadParameter(f"{text!r} is no time such as 2023-02-20T08:00:00+08:00") from wrong
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def replay(
-    rules: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A draft rule file.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Leave out events after this time (UTC).")] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A draft rule file; holds on every day, whatever its dates."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(parser=instant, metavar="TIME", help="Leave out events after this time (UTC without an offset)."),
+    ] = None,
     run_file: RunFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with JSON.")] = False,
     outputs: Annotated[
@@ -40,10 +57,12 @@ def replay(
     """
     settings = _settings(run_file)
     try:
-        report = asyncio.run(replaying(settings, rules).run(until.replace(tzinfo=UTC) if until else None))
-    except Unavailable as away:
-        typer.echo(str(away), err=True)
-        raise typer.Exit(1) from away
+        report = asyncio.run(replaying(settings, rules).run(until))
+    except InvalidRules as wrong:
+        raise typer.BadParameter(str(wrong), param_hint="--rules") from wrong
+    except (Unavailable, RuleSetMismatch) as failed:
+        typer.echo(str(failed), err=True)
+        raise typer.Exit(1) from failed
     if as_json:
         typer.echo(json.dumps(report.as_json(outputs), default=str, ensure_ascii=False))
     else:

@@ -1,7 +1,5 @@
 """The only place where scoring's parts are put together: called by __main__, and by `keycounty replay`."""
 
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
@@ -18,7 +16,8 @@ from services.scoring.stream import Pace, Scorer
 from shared.clock import clock
 from shared.health import Health
 from shared.kafka_options import connection
-from shared.rulesets import RuleSets, load
+from shared.rulesets import load
+from shared.rulesets.drafts import with_draft
 from shared.telemetry import Metrics, configure_logging, configure_tracing
 
 
@@ -35,16 +34,13 @@ def build(settings: ScoringSettings) -> Shell:
 
 
 def replaying(settings: ScoringSettings, draft: Path | None) -> Replaying:
-    """A replay with the rule sets at hand, and beside it (`draft`: a rule file) one with the draft in their place."""
-    with_draft = partial(PartitionFold, _with(draft), rehearse=True) if draft else None
-    new_fold = partial(PartitionFold, load(settings.rulesets_dir))
-    return Replaying(options(settings), settings.topic_partitions, new_fold, with_draft)
+    """A replay with the rule sets at hand, and beside it (`draft`: a rule file) one with the draft in their place.
 
-
-def _with(draft: Path) -> RuleSets:
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(draft, folder)
-        return load(Path(folder))
+    Raises `InvalidRules` naming what is wrong with the draft.
+    """
+    rules = settings.rulesets_dir
+    drafted = partial(PartitionFold, with_draft(rules, draft), rehearse=True) if draft else None
+    return Replaying(options(settings), settings.topic_partitions, partial(PartitionFold, load(rules)), drafted)
 
 
 def options(settings: ScoringSettings) -> KafkaOptions:

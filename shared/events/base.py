@@ -2,18 +2,35 @@
 
 import unicodedata
 import uuid
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 
 NAMESPACE = uuid.UUID("6f0d3f2e-5b1c-5d8e-9a39-0c6a2f3b7d10")
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+MOST = 2**53 - 1
 
 UnitId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 EnterpriseId = Annotated[str, Field(min_length=18, max_length=18)]
 RoundId = Annotated[str, Field(pattern=r"^\d{4}-\d$")]
 Text = Annotated[str, Field(max_length=4000)]
+# What readers can reckon with: days that days can be added to, numbers whose sums keep within 64 bits. The schemas do
+# not repeat these bounds, for they say nothing of the domain.
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+Instant = Annotated[
+    AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2199, 12, 31, 23, 59, 59, tzinfo=UTC))
+]
+Whole = Annotated[int, Field(ge=-MOST, le=MOST), WithJsonSchema({"type": "integer"})]
+Number = Annotated[int, Field(ge=1, le=MOST), WithJsonSchema({"minimum": 1, "type": "integer"})]
+Count = Annotated[int, Field(ge=0, le=10**12), WithJsonSchema({"minimum": 0, "type": "integer"})]
+Amount = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False), WithJsonSchema({"minimum": 0, "type": "number"})]
+Positive = Annotated[
+    float, Field(gt=0, le=MOST, allow_inf_nan=False), WithJsonSchema({"exclusiveMinimum": 0, "type": "number"})
+]
+Hours = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False), WithJsonSchema({"minimum": 0, "type": "number"})]
+Points = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False), WithJsonSchema({"type": "number"})]
 
 
 class Value(BaseModel):
@@ -81,8 +98,8 @@ class Window(Value):
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
 
-    from_: AwareDatetime = Field(alias="from")
-    to: AwareDatetime
+    from_: Instant = Field(alias="from")
+    to: Instant
 
 
 class RuleSetRef(Value):
@@ -108,7 +125,7 @@ class Submitted(Data):
     """
 
     submission_id: uuid.UUID
-    seq: int = Field(ge=1)
+    seq: Number
     accepted_at: AwareDatetime
     submitted_by: str
     drill: bool = False
@@ -142,14 +159,24 @@ def normalise_ref(ref: str) -> str:
 
 
 __all__ = [
+    "FIRST_DAY",
+    "LAST_DAY",
+    "Amount",
     "Colour",
+    "Count",
     "Data",
+    "Day",
     "EnterpriseId",
     "Focus",
     "Grade",
     "GuidanceClass",
+    "Hours",
+    "Instant",
     "LogPosition",
+    "Number",
     "Outcome",
+    "Points",
+    "Positive",
     "RoundId",
     "RuleSetRef",
     "Stage",
@@ -157,6 +184,7 @@ __all__ = [
     "Text",
     "UnitId",
     "Value",
+    "Whole",
     "Window",
     "date",
     "datetime",

@@ -9,7 +9,7 @@ from typing import cast
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import Rejected
-from shared.events.base import Data
+from shared.events.base import FIRST_DAY, LAST_DAY, Data
 from shared.events.catalogue import CATALOGUE, PREFIX, EventType, by_model
 from shared.events.upcasters import UPCASTERS, Upcasters, upcast
 
@@ -113,6 +113,8 @@ def decode(
         raise Rejected("not_an_event", f"unreadable envelope: {wrong}") from wrong
     if time.tzinfo is None:
         raise Rejected("not_an_event", "unreadable envelope: ce_time has no offset")
+    if not FIRST_DAY.year < time.year < LAST_DAY.year:
+        raise Rejected("not_an_event", f"unreadable envelope: ce_time in the year {time.year}")
     spec = CATALOGUE.get(text["ce_type"])
     if spec is None:
         spec, value = upcast(text["ce_type"], value, upcasters)

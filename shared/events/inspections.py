@@ -1,24 +1,32 @@
 """Events of `inspections.v1`, the one log that scoring folds. Written by intake."""
 
 import uuid
-from datetime import date
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from shared.events.base import (
+    Amount,
+    Count,
     Data,
+    Day,
     EnterpriseId,
     Focus,
     Grade,
     GuidanceClass,
+    Hours,
+    Instant,
+    Number,
     Outcome,
+    Points,
+    Positive,
     RoundId,
     RuleSetRef,
     Stage,
     Submitted,
     Text,
     Value,
+    Whole,
     Window,
 )
 
@@ -31,8 +39,8 @@ class ImportantPeriod(Value):
     """
 
     name: str
-    from_: date = Field(alias="from")
-    to: date
+    from_: Day = Field(alias="from")
+    to: Day
 
     model_config = Window.model_config
 
@@ -50,15 +58,15 @@ class RoundOpened(Data):
     """
 
     round_id: RoundId
-    year: int
-    number: int
-    revision: int = Field(ge=1)
+    year: Whole
+    number: Whole
+    revision: Number
     windows: dict[Stage, Window]
     important_periods: tuple[ImportantPeriod, ...] = ()
     key_tasks: tuple[KeyTask, ...] = ()
     guidance_class: GuidanceClass | None = None
     team_id: str | None = None
-    expert_target: int = Field(default=0, ge=0)
+    expert_target: Count = 0
     enterprises: tuple[EnterpriseId, ...] = ()
     rule_sets: tuple[RuleSetRef, ...] = ()
 
@@ -67,7 +75,7 @@ class RoundClosed(Data):
     """The round is closed for the unit: closed findings leave the scoring state, open ones carry over."""
 
     round_id: RoundId
-    revision: int = Field(ge=1)
+    revision: Number
 
 
 class EnterpriseWithdrawn(Data):
@@ -91,7 +99,7 @@ class ItemResult(Value):
     description: Text | None = None
     focus: tuple[Focus, ...] = ()
     measure: Text | None = None
-    due_on: date | None = None
+    due_on: Day | None = None
     evidence: tuple[str, ...] = ()
 
 
@@ -100,8 +108,8 @@ class Grading(Value):
     and bonuses are positive points.
     """
 
-    deductions: dict[str, float] = Field(default_factory=dict)
-    bonuses: dict[str, float] = Field(default_factory=dict)
+    deductions: dict[str, Points] = Field(default_factory=dict)
+    bonuses: dict[str, Points] = Field(default_factory=dict)
     direct_red: tuple[str, ...] = ()
 
 
@@ -113,7 +121,7 @@ class InspectionSubmitted(Submitted):
     round_id: RoundId
     stage: Stage
     enterprise_id: EnterpriseId
-    inspected_on: date
+    inspected_on: Day
     inspector_id: str | None = None
     checklist: str
     results: tuple[ItemResult, ...]
@@ -131,10 +139,10 @@ class Substance(Value):
 
     model_config = Window.model_config
 
-    seq: int | None = None
+    seq: Whole | None = None
     name: str | None = None
     class_: str | None = Field(default=None, alias="class")
-    quantity_t: float = Field(gt=0)
+    quantity_t: Positive
 
 
 class HazardUnitDeclared(Submitted):
@@ -145,10 +153,10 @@ class HazardUnitDeclared(Submitted):
     hazard_unit_id: str
     enterprise_id: EnterpriseId
     kind: Literal["production", "storage"]
-    exposed_population: int = Field(ge=0)
+    exposed_population: Count
     substances: tuple[Substance, ...]
     responsible: dict[Role, str | None]
-    declared_on: date
+    declared_on: Day
 
 
 class HazardUnitWithdrawn(Submitted):
@@ -164,8 +172,8 @@ class InstallationDeclared(Submitted):
 
     installation_id: str
     enterprise_id: EnterpriseId
-    commissioned_on: date
-    design_life_years: float | None = Field(default=None, gt=0)
+    commissioned_on: Day
+    design_life_years: Positive | None = None
     treatment: Literal["eliminate", "exit", "upgrade"] | None = None
 
 
@@ -183,8 +191,8 @@ class RectificationReported(Submitted):
     enterprise_id: EnterpriseId
     finding_id: uuid.UUID
     action: Literal["planned", "done", "verified", "rejected", "extended"]
-    on: date
-    due_on: date | None = None
+    on: Day
+    due_on: Day | None = None
     reason: Text | None = None
     evidence: tuple[str, ...] = ()
     by: Literal["enterprise", "county", "expert"]
@@ -195,7 +203,7 @@ class ParkAssessed(Submitted):
 
     park_id: str
     score: float = Field(ge=0, le=100)
-    assessed_on: date
+    assessed_on: Day
 
 
 class KeyTaskProgressed(Submitted):
@@ -204,7 +212,7 @@ class KeyTaskProgressed(Submitted):
     round_id: RoundId
     task_id: str
     progress: float = Field(ge=0, le=1)
-    on: date
+    on: Day
     note: Text | None = None
 
 
@@ -214,10 +222,10 @@ class GuidanceRecorded(Submitted):
     round_id: RoundId
     team_id: str
     kind: Literal["visit", "advice", "training"]
-    on: date
+    on: Day
     enterprises: tuple[EnterpriseId, ...] = ()
-    hours: float = Field(default=0, ge=0)
-    people: int = Field(default=0, ge=0)
+    hours: Hours = 0
+    people: Count = 0
     text: Text | None = None
 
 
@@ -228,12 +236,12 @@ class AccidentReported(Submitted):
 
     accident_id: uuid.UUID
     enterprise_id: EnterpriseId
-    occurred_at: AwareDatetime
+    occurred_at: Instant
     place: Text | None = None
-    deaths: int = Field(ge=0)
-    missing: int = Field(ge=0)
-    serious_injuries: int = Field(ge=0)
-    direct_loss_yuan: float = Field(ge=0)
+    deaths: Count
+    missing: Count
+    serious_injuries: Count
+    direct_loss_yuan: Amount
     course: Text | None = None
     measures: Text | None = None
     supplement_to: uuid.UUID | None = None
@@ -244,4 +252,4 @@ class DayStarted(Data):
     order.
     """
 
-    day: date
+    day: Day

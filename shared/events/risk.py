@@ -142,7 +142,7 @@ class StageDone(Value):
 
 
 class EnterpriseAssessed(Data):
-    """An enterprise as it stands in the unit's current round."""
+    """An enterprise as it stands in the unit's current round. `left_out`: how many of what a record has no room for."""
 
     enterprise_id: EnterpriseId
     round_id: RoundId
@@ -159,17 +159,23 @@ class EnterpriseAssessed(Data):
     overdue_ordinary: int
     drill: bool = False
     withdrawn: bool = False
+    left_out: dict[str, int] = Field(default_factory=dict)
     log_position: LogPosition
 
 
 class Component(Value):
-    """One component of the unit index; `score` in 0..1, None when it has no data and is skipped."""
+    """One component of the unit index; `score` in 0..1, None when it has no data and is skipped; `points` (0..100) make
+    up the index.
+    """
 
     id: str
     score: float | None
     weight: float
     inputs: dict[str, Any]
     clause: str
+    rule: str | None = None
+    version: int | None = None
+    points: float | None = None
 
 
 class Veto(Value):
@@ -233,6 +239,7 @@ class UnitAssessed(Data):
     important_periods: tuple[ImportantPeriod, ...] = ()
     day: date | None = None
     round_closed: bool = False
+    left_out: dict[str, int] = Field(default_factory=dict)
     as_of: AwareDatetime
     log_position: LogPosition
 

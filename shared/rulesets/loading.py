@@ -92,6 +92,11 @@ def load(directory: Path | None = None) -> RuleSets:
     return RuleSets(found.values())
 
 
+def packaged_files() -> Mapping[str, tuple[str, ...]]:
+    """The file names of each packaged rule set, by its id."""
+    return {entry.id: tuple(entry.files.values()) for entry in _manifest(PACKAGED / MANIFEST, [])}
+
+
 def _entries(directory: Path | None, errors: list[str]) -> list[tuple[Entry, tuple[Path, ...]]]:
     packaged = _manifest(PACKAGED / MANIFEST, errors)
     found: list[tuple[Entry, tuple[Path, ...]]] = [(entry, (PACKAGED,)) for entry in packaged]

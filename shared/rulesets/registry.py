@@ -87,6 +87,10 @@ class RuleSets:
             raise NotInForce(f"{id} holds no version on {day.isoformat()}")
         return found[-1]
 
+    def versions(self, id: str) -> tuple[RuleSet, ...]:
+        """Every version at hand, oldest first; none of an unknown id."""
+        return tuple(self._by_id.get(id, ()))
+
     def get(self, id: str, version: int) -> RuleSet:
         """One version. Raises `UnknownRuleSet`."""
         found = self._by_version.get((id, version))

@@ -1,6 +1,6 @@
-"""Quix Streams with the reduced fold, in an interpreter that has it: `python -m tests.performance.quix_contender …`.
+"""Quix Streams with the reduced fold: `python -m tests.performance.quix_contender …`, its packages before ours.
 
-Imports nothing of ours but the reduced fold, so that it can live in an environment of its own.
+Imports nothing of ours but the reduced fold, because its pydantic is older than ours.
 """
 
 import argparse

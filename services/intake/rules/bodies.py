@@ -2,12 +2,11 @@
 not lose an answer.
 """
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from shared.events.base import Focus, Grade, Outcome, RoundId, Stage, Text, UnitId, Value
+from shared.events.base import Day, Focus, Grade, Instant, Outcome, RoundId, Stage, Text, UnitId, Value
 from shared.events.inspections import Role
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\s/:](?:[^/:]*[^\s/:])?$")]
@@ -54,7 +53,7 @@ class Result(Body):
     description: Text | None = None
     focus: tuple[Focus, ...] | None = None
     measure: Text | None = None
-    due_on: date | None = None
+    due_on: Day | None = None
     evidence: tuple[Evidence, ...] | None = Field(default=None, max_length=50)
 
 
@@ -73,7 +72,7 @@ class Inspection(Body):
     stage: Stage
     unit_id: UnitId
     enterprise_id: Uscc
-    inspected_on: date
+    inspected_on: Day
     inspector: Person | None = None
     checklist: str = Field(min_length=1, max_length=100)
     results: tuple[Result, ...] = Field(min_length=1, max_length=2000)
@@ -102,7 +101,7 @@ class Assessment(Body):
     exposed_population: int = Field(ge=0, le=100_000_000)
     substances: tuple[SubstanceHeld, ...] = Field(min_length=1, max_length=500)
     responsible: dict[Role, Person | None] = Field(default_factory=dict)
-    declared_on: date | None = None
+    declared_on: Day | None = None
     drill: bool = False
 
 
@@ -116,7 +115,7 @@ class HazardUnit(Body):
     exposed_population: int = Field(ge=0, le=100_000_000)
     substances: tuple[SubstanceHeld, ...] = Field(min_length=1, max_length=500)
     responsible: dict[Role, Person | None] = Field(default_factory=dict)
-    declared_on: date
+    declared_on: Day
     drill: bool = False
 
 
@@ -126,7 +125,7 @@ class Installation(Body):
     installation_id: Id
     enterprise_id: Uscc
     unit_id: UnitId
-    commissioned_on: date
+    commissioned_on: Day
     design_life_years: float | None = Field(default=None, gt=0, le=200, allow_inf_nan=False)
     treatment: Literal["eliminate", "exit", "upgrade"] | None = None
     drill: bool = False
@@ -150,8 +149,8 @@ class Rectification(Body):
     unit_id: UnitId
     finding_id: FindingId
     action: Literal["planned", "done", "verified", "rejected", "extended"]
-    on: date
-    due_on: date | None = None
+    on: Day
+    due_on: Day | None = None
     reason: Text | None = None
     evidence: tuple[Evidence, ...] | None = Field(default=None, max_length=50)
     drill: bool = False
@@ -162,7 +161,7 @@ class Accident(Body):
 
     enterprise_id: Uscc
     unit_id: UnitId
-    occurred_at: AwareDatetime
+    occurred_at: Instant
     place: Text | None = None
     deaths: int = Field(default=0, ge=0, le=1_000_000)
     missing: int = Field(default=0, ge=0, le=1_000_000)
@@ -180,7 +179,7 @@ class ParkAssessment(Body):
     park_id: Id
     unit_id: UnitId
     score: float = Field(ge=0, le=100, allow_inf_nan=False)
-    assessed_on: date
+    assessed_on: Day
     drill: bool = False
 
 
@@ -191,7 +190,7 @@ class KeyTaskProgress(Body):
     unit_id: UnitId
     task_id: Id
     progress: float = Field(ge=0, le=1, allow_inf_nan=False)
-    on: date
+    on: Day
     note: Text | None = None
     drill: bool = False
 
@@ -203,7 +202,7 @@ class GuidanceRecord(Body):
     unit_id: UnitId
     team_id: Id
     kind: Literal["visit", "advice", "training"]
-    on: date
+    on: Day
     enterprises: tuple[Uscc, ...] = Field(default=(), max_length=20_000)
     hours: float = Field(default=0, ge=0, le=10_000, allow_inf_nan=False)
     people: int = Field(default=0, ge=0, le=1_000_000)

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from services.intake.rules.bodies import Body, Id, Name, Uscc
 from services.intake.rules.checks import enterprise_code
 from services.intake.rules.faults import Fault, fault
 from services.intake.rules.standing import RegistryView
-from shared.events.base import GuidanceClass, RoundId, Stage, Text, UnitId
+from shared.events.base import Day, GuidanceClass, Instant, RoundId, Stage, Text, UnitId
 
 RegistryKind = Literal["units", "authorities", "teams", "parks", "enterprises", "rounds", "enrolments"]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
@@ -112,16 +112,16 @@ class Enterprise(Body):
 class Span(Body):
     """A span of time: RFC 3339 bounds (`to` exclusive), or days (`to` inclusive)."""
 
-    from_: AwareDatetime | date = Field(alias="from")
-    to: AwareDatetime | date
+    from_: Instant | Day = Field(alias="from")
+    to: Instant | Day
 
 
 class Period(Body):
     """An important period, days inclusive."""
 
     name: Named
-    from_: date = Field(alias="from")
-    to: date
+    from_: Day = Field(alias="from")
+    to: Day
 
 
 class KeyTask(Body):
@@ -152,7 +152,7 @@ class Enrolment(Body):
     decided_by: str | None = Field(default=None, max_length=200)
     reason: Text | None = None
     team_id: Id | None = None
-    expert_target: int = Field(default=0, ge=0)
+    expert_target: int = Field(default=0, ge=0, le=1_000_000)
     enterprises: tuple[Uscc, ...] = Field(default=(), max_length=30_000)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.scoring.rules import grading, hazard_unit_risk
+from services.scoring.rules import fitting, grading, hazard_unit_risk
 from services.scoring.rules.measures import Json
 from services.scoring.rules.output import Cause, Derived, derived, type_of
 from services.scoring.rules.rulebook import Rulebook
@@ -81,11 +81,13 @@ def enterprise(found: Enterprise, unit: Unit, book: Rulebook, cause: Cause) -> D
         "highest_level": highest_level(found) or None,
         "drill": found.drill,
         "withdrawn": found.withdrawn,
+        "left_out": {},
         "log_position": cause.position,
     }
     for name, position in OPEN_COUNTS.items():
         data[name] = counts[position]
-    return derived(ENTERPRISE, data, f"drill:{found.id}" if found.drill else found.id, unit.id, cause)
+    subject = f"drill:{found.id}" if found.drill else found.id
+    return Derived(ENTERPRISE, fitting.fitted(data, fitting.enterprise), subject, unit.id, cause)
 
 
 def _latest_round(found: Enterprise) -> str:

@@ -4,14 +4,17 @@ import heapq
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from services.scoring.rules import tally, unit_changes
+from services.scoring.rules import fitting, tally, unit_changes
 from services.scoring.rules.components import INPUTS, Figures
 from services.scoring.rules.measures import COLOURS, MICRO, Json
-from services.scoring.rules.output import Cause, Derived, derived, instant, type_of
+from services.scoring.rules.output import Cause, Derived, instant, type_of
+from services.scoring.rules.rulebook import Index
 from services.scoring.rules.state import Accident, Park, Round, Unit
 from services.scoring.rules.tally import Totals
+from services.scoring.rules.unit_index import scores
 from shared.events.base import Colour, Grade
 from shared.events.risk import UnitAssessed
+from shared.rulesets.unit_index import Component
 
 UNIT = type_of(UnitAssessed)
 MOST_CAUSES = 50  # a veto names at most so many; the counts tell how many there are
@@ -33,7 +36,7 @@ def unit(found: Unit, totals: Totals, cause: Cause) -> Derived:
         "colour": _colour(verdict.colour),
         "colour_without_vetoes": _colour(verdict.base),
         "provisional": totals.provisional,
-        "components": components(totals.figures, current),
+        "components": components(totals.figures, current.index),
         "vetoes": tuple(
             _veto(name, at_best, found, totals) for name, at_best in current.index.vetoes if name in verdict.vetoes
         ),
@@ -48,35 +51,43 @@ def unit(found: Unit, totals: Totals, cause: Cause) -> Derived:
         "important_periods": [period.model_dump(by_alias=True) for period in opened.important_periods],
         "day": found.shown_day,
         "round_closed": current.closed_revision > 0,
+        "left_out": {},
         "as_of": cause.at,
         "log_position": cause.position,
     }
-    return derived(UNIT, data, found.id, found.id, cause)
+    return Derived(UNIT, fitting.fitted(data, fitting.unit), found.id, found.id, cause)
 
 
 def _colour(position: int) -> Colour | None:
     return COLOURS[position] if position >= 0 else None
 
 
-def components(figures: Figures, current: Round) -> list[Json]:
-    """Each component with its inputs; sums of millionths are shown as the figures they stand for."""
-    index = current.index
-    found = []
-    for component, score_of, empty in index.components:
-        score = score_of(figures, component)
-        inputs = {name: getattr(figures, name) for name in INPUTS[component.id]}
-        shown = {name: value / MICRO if name in MEANS else value for name, value in inputs.items()}
-        if component.id == "enterprise_grades":
-            shown["grade_sum"] = figures.grade_sum / MICRO / MICRO
-        values = {
+def components(figures: Figures, index: Index) -> list[Json]:
+    """Each component with its inputs and the points it gives to the index: they sum to it."""
+    scored = scores(figures, index)
+    total = sum(weight for weight, score in zip(index.weights, scored, strict=True) if score is not None)
+    return [
+        {
             "id": component.id,
-            "score": empty if score is None else score,
+            "score": score,
             "weight": component.weight,
-            "inputs": shown,
+            "inputs": shown_inputs(figures, component),
             "clause": f"{index.label} {component.id}",
+            "rule": index.ref["id"],
+            "version": index.ref["version"],
+            "points": None if score is None else round(100 * component.weight * score / total, 6),
         }
-        found.append(values)
-    return found
+        for (component, _, _), score in zip(index.components, scored, strict=True)
+    ]
+
+
+def shown_inputs(figures: Figures, component: Component) -> Json:
+    """What a component is worked out from; sums of millionths are shown as the figures they stand for."""
+    inputs = {name: getattr(figures, name) for name in INPUTS[component.id]}
+    shown = {name: value / MICRO if name in MEANS else value for name, value in inputs.items()}
+    if component.id == "enterprise_grades":
+        shown["grade_sum"] = figures.grade_sum / MICRO / MICRO
+    return shown
 
 
 def _veto(name: str, at_best: int, found: Unit, totals: Totals) -> Json:

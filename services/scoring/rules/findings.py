@@ -72,7 +72,9 @@ def report(turn: Turn, enterprise: Enterprise, word: Word, result: ItemResult, a
         if finding.state == CLOSED:
             reopen(finding, word)
     finding.state = OPEN
-    finding.said[word.rank] = Said(word.round_id, Outcome.FINDING, grade, word.on, word.submission)
+    said = finding.said[word.rank]
+    if said is None or said.round_id <= word.round_id:  # a late word of an earlier round leaves the later one standing
+        finding.said[word.rank] = Said(word.round_id, Outcome.FINDING, grade, word.on, word.submission)
     finding.round_id = max(finding.round_id, word.round_id)
     finding.grade = standing_grade(finding)
     describe(finding, result)
@@ -161,14 +163,13 @@ def is_overdue(finding: Finding, day: date | None) -> bool:
 
 
 def deny(turn: Turn, finding: Finding, said: Said, rank: int) -> None:
-    """A later or superseding word that there is nothing: disputed, still open; nobody clears a finding by submitting
-    again.
+    """A later or superseding word that there is nothing: disputed, still open and of the grade it had; nobody clears a
+    finding by submitting again.
     """
     turn.touch_finding(finding)
     finding.said[rank] = said
     if finding.state == OPEN:
         finding.state = DISPUTED
-    finding.grade = standing_grade(finding)
 
 
 def withdraw_word(turn: Turn, finding: Finding, rank: int) -> None:
@@ -201,8 +202,9 @@ def speak_of_others(
         if outcome is None:
             if replaced is not None and said is not None and said.submission == replaced.id:
                 disputed.append((id, finding, None))
-        # A stage that said so in this round before: its first word stands, nothing is new.
-        elif said is None or said.outcome is not outcome or said.round_id != round_id:
+        # A stage that said so in this round before: its first word stands, nothing is new. Nor is a word of an
+        # earlier round that comes late.
+        elif said is None or said.round_id < round_id or (said.round_id == round_id and said.outcome is not outcome):
             disputed.append((id, finding, outcome))
     speak(turn, word, sorted(disputed))
 

@@ -1,8 +1,7 @@
 """The fold of one partition of `inspections.v1` into risk and hazards: state in memory, rows and events out.
 
 Called by the worker, replay, rehearsal, tests and benchmarks. Pure: no I/O, clock or randomness; the same log gives
-the same rows
-and, but for assessments left out between two flushes, the same events, however it is cut into batches.
+the same rows and, but for assessments left out between two flushes, the same events, however it is cut into batches.
 """
 
 import hashlib
@@ -55,7 +54,6 @@ class PartitionFold:
         self.totals: dict[str, Totals] = {}
         self._default = Rulebook(rules)
         self._pending = Pending()
-        self._waiting: list[tuple[Unit, str, list[object]]] = []
 
     def load(self, key: bytes, value: bytes) -> None:
         """Takes one row of the changelog, in any order. Raises `RuleSetMismatch` for a round whose rule sets are not at
@@ -112,21 +110,24 @@ class PartitionFold:
         current = unit.round
         book = current.book if current is not None else self._default
         turn = Turn(Cause.of(event, self.progress.partition, offset), unit, totals, book, self._pending)
-        if isinstance(data, Submitted):
-            self._submitted(turn, data)
-        elif isinstance(data, RoundOpened):
-            self._assess_due()  # as of before: another round changes what an assessment says
-            subjects.round_opened(turn, data, self.rules, rehearse=self.rehearse)
-        else:
-            subjects.of_unit(turn, data)
-        self.units[unit.id], self.totals[unit.id] = unit, totals
+        if self._told(turn, data):
+            self.units[unit.id], self.totals[unit.id] = unit, totals
         self._moved_to(offset, event)
 
-    def _submitted(self, turn: Turn, data: Submitted) -> None:
+    def _told(self, turn: Turn, data: Data) -> bool:
+        """Whether the event was of effect: a unit of which nothing is known yet would have no row without one."""
+        if isinstance(data, Submitted):
+            return self._submitted(turn, data)
+        if isinstance(data, RoundOpened):
+            self._assess_due()  # as of before: another round changes what an assessment says
+            return subjects.round_opened(turn, data, self.rules, rehearse=self.rehearse)
+        return subjects.of_unit(turn, data)
+
+    def _submitted(self, turn: Turn, data: Submitted) -> bool:
         owner = subjects.owner(turn.unit, data)
         if data.seq <= owner.seq:
             self.progress.duplicate += 1
-            return
+            return False
         superseded = subjects.submitted(turn, owner, data)
         if data.seq > owner.seq + 1:
             owner.gap += data.seq - owner.seq - 1
@@ -138,6 +139,7 @@ class PartitionFold:
             self.progress.superseded += 1
         else:
             self.progress.applied += 1
+        return True
 
     def _moved_to(self, offset: int, event: Event) -> None:
         progress = self.progress

@@ -1,5 +1,6 @@
 """Old installations (survey of 2025): declared, withdrawn, growing old. Called by the fold."""
 
+from services.scoring.rules.calendar import day_of
 from services.scoring.rules.state import Enterprise, Installation
 from services.scoring.rules.tally import of_installations
 from services.scoring.rules.turn import Turn
@@ -8,10 +9,12 @@ from shared.events.inspections import InstallationDeclared, InstallationWithdraw
 
 
 def on_declared(turn: Turn, enterprise: Enterprise, data: InstallationDeclared) -> None:
-    """Replaces the declaration under the same id; old or not as of the unit's day."""
+    """Replaces the declaration under the same id; old or not as of the unit's day, or of the declaration's when it is
+    the unit's first event.
+    """
     turn.touch(enterprise)
     found = enterprise.installations = enterprise.installations if enterprise.installations is not None else {}
-    day = today(turn.unit) or data.commissioned_on
+    day = today(turn.unit) or day_of(turn.cause.time)
     old = turn.book.is_old(data.commissioned_on, data.design_life_years, day)
     each = Installation(data.installation_id, data.commissioned_on, data.design_life_years, data.treatment, old)
     found[each.id] = each

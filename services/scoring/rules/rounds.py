@@ -52,21 +52,30 @@ def touch_changed(turn: Turn, found: Round, *, newer: bool) -> None:
     """Before the change: the enterprises and findings that another round, or another enrolment, makes different."""
     unit = turn.unit
     known = unit.rounds.get(found.id)
-    other_rules = known is not None and known.opened.rule_sets != found.opened.rule_sets
+    regraded = newer or (known is not None and known.opened.rule_sets != found.opened.rule_sets)
     for id in found.opened.enterprises:
         if id not in unit.enterprises:
             unit.enterprises[id] = Enterprise(id)
             turn.touch(unit.enterprises[id])
     for _, enterprise in sorted(unit.enterprises.items()):
         enrolled = enterprise.id in found.enrolled
-        if newer or other_rules or enrolled != enterprise.enrolled:
+        if regraded or enrolled != enterprise.enrolled:
             turn.touch(enterprise)
         if enrolled and enterprise.withdrawn:
             reinstate(turn, enterprise)
+    if regraded:
+        touch_drills(turn, unit)
     if newer:
         for finding in sorted(own_findings(unit), key=lambda each: each.id):
             if finding.state != CLOSED:
                 turn.touch_finding(finding)
+
+
+def touch_drills(turn: Turn, unit: Unit) -> None:
+    """The drills under way: what was graded in them is graded anew."""
+    for _, enterprise in sorted(unit.drills.items()):
+        if not enterprise.withdrawn:
+            turn.touch(enterprise)
 
 
 def begin(turn: Turn, round_id: str) -> None:

@@ -80,7 +80,9 @@ class Rulebook:
         self._majors: dict[str, bool] = {}
 
     def at(self, id: str, day: date) -> RuleSet:
-        """The rule set in force. Raises `Rejected` when none is."""
+        """The rule set in force; before the first version the first one, after the last one the last, for there is no
+        other. Raises `Rejected` when no version is at hand.
+        """
         found = self._at.get((id, day))
         if found is None:
             found = self._at[id, day] = self._chosen(id, day)
@@ -88,13 +90,11 @@ class Rulebook:
 
     def _chosen(self, id: str, day: date) -> RuleSet:
         named = [self._rules.get(ref.id, ref.version) for ref in self.refs if ref.id == id]
-        if not named:
-            try:
-                return self._rules.at(id, day)
-            except LookupError as wrong:
-                raise Rejected("no_rule_set", str(wrong)) from wrong
-        holding = [rule_set for rule_set in named if rule_set.holds_on(day)]
-        return max(holding or named, key=lambda found: (found.effective_from, found.version))
+        known = sorted(named or self._rules.versions(id), key=lambda found: (found.effective_from, found.version))
+        if not known:
+            raise Rejected("no_rule_set", id)
+        holding = [rule_set for rule_set in known if rule_set.holds_on(day)]
+        return holding[-1] if holding else known[0 if day < known[0].effective_from else -1]
 
     def grading(self, day: date) -> Grading:
         """Enterprise grading in force on the day of the inspection."""

@@ -94,23 +94,26 @@ def advance(turn: Turn) -> None:
     unit.clock = time if unit.clock is None else max(unit.clock, time)
 
 
-def round_opened(turn: Turn, data: log.RoundOpened, rules: RuleSets, *, rehearse: bool) -> None:
-    """A round that is opened, with the rules its event names."""
+def round_opened(turn: Turn, data: log.RoundOpened, rules: RuleSets, *, rehearse: bool) -> bool:
+    """A round that is opened, with the rules its event names. False when it is of no effect, being an older one."""
     found = rounds.prepared(rules, data, 0, rehearse=rehearse)
-    if rounds.on_opened(turn, data, found):
-        advance(turn)
-        drills.clear(turn, turn.cause.time)
-        settle(turn)
+    if not rounds.on_opened(turn, data, found):
+        return False
+    advance(turn)
+    drills.clear(turn, turn.cause.time)
+    settle(turn)
+    return True
 
 
-def of_unit(turn: Turn, data: Data) -> None:
-    """Events without a number: those known already are of no effect."""
+def of_unit(turn: Turn, data: Data) -> bool:
+    """Events without a number: those known already are of no effect (False)."""
     if not UNNUMBERED[type(data)](turn, data):
-        return
+        return False
     advance(turn)
     time = turn.cause.time
     drills.clear(turn, max(time, midnight(data.day)) if isinstance(data, log.DayStarted) else time)
     settle(turn)
+    return True
 
 
 def known(unit: Unit, name: str) -> Enterprise:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.scoring.rules.fold import PartitionFold
+from services.scoring.rules.output import Derived
 from shared.errors import Rejected
 from shared.events.envelope import Event
 from shared.rulesets import load
@@ -23,6 +24,7 @@ class World:
         self.fold = PartitionFold(RULES, 0)
         self.offset = -1
         self.outputs: list[Event] = []
+        self.derived: list[Derived] = []
         self.rows: dict[bytes, bytes] = {}
         if opened:
             self.tell(build.round_opened(rule_sets=RULES.refs(), **changes))
@@ -38,6 +40,7 @@ class World:
         """Takes rows and outputs."""
         effects = self.fold.flush()
         keep(self.rows, effects.rows)
+        self.derived += effects.derived
         self.outputs += effects.events
         return effects.events
 

@@ -83,6 +83,7 @@ def report(places: dict[Any, Place], data: log.InspectionSubmitted) -> None:
             if not place.open:
                 place.open, place.due, place.due_rank = True, None, -1
             place.grades[data.round_id, rank] = str(result.grade)
+            place.major = place.grades[max(place.grades)] == "major"
             if result.due_on is not None and (place.due is None or rank > place.due_rank or rank == place.due_rank > 0):
                 place.due, place.due_rank = result.due_on, rank
     reported = {result.finding_id for result in data.results if result.outcome == "finding"}
@@ -91,8 +92,6 @@ def report(places: dict[Any, Place], data: log.InspectionSubmitted) -> None:
             place.checklist = data.checklist
         elif (place.enterprise, place.checklist) == (data.enterprise_id, data.checklist):
             place.grades.pop((data.round_id, rank), None)
-        if place.grades:
-            place.major = place.grades[max(place.grades)] == "major"
 
 
 def rectify(places: dict[Any, Place], data: Any) -> None:

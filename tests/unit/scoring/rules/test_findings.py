@@ -161,3 +161,45 @@ def test_an_open_finding_carries_over_under_the_same_id_and_hazard():
     assert (found.finding_id, found.carried_over, found.opened_round) == (id, True, "2023-1")
     assert len(world.raised("major_finding")) == 1
     assert "major_finding" in world.standing()
+
+
+@pytest.mark.parametrize("said", ["conform", "another place"])
+def test_a_county_that_takes_its_word_back_does_not_lower_the_grade_it_gave(said):
+    world = World()
+    common = {"checklist": "general-78", "items": ["2"]}
+    own = build.finding("2", checklist="general-78", ref="a", grade=Grade.ORDINARY)
+    world.tell(build.inspection_submitted(1, findings=[own], **common))
+    county = own.model_copy(update={"grade": Grade.MAJOR})
+    world.tell(build.inspection_submitted(2, stage=Stage.RE_EXAMINATION, findings=[county], **common))
+    other = build.finding("2", checklist="general-78", ref="b", grade=Grade.ORDINARY)
+    instead = [] if said == "conform" else [other]
+    world.tell(build.inspection_submitted(3, stage=Stage.RE_EXAMINATION, findings=instead, **common))
+    found = world.last("finding.assessed", str(own.finding_id))
+    assert (found.state, found.grade) == ("disputed", Grade.MAJOR)
+    assert "major_finding" in world.standing()
+
+
+def test_a_higher_stage_that_reports_another_grade_gives_the_grade():
+    world = World()
+    common = {"checklist": "general-78", "items": ["2"]}
+    place = build.finding("2", checklist="general-78", ref="a", grade=Grade.MAJOR)
+    world.tell(build.inspection_submitted(1, findings=[place], **common))
+    lower = place.model_copy(update={"grade": Grade.ORDINARY})
+    world.tell(build.inspection_submitted(2, stage=Stage.EXPERT_VERIFICATION, findings=[lower], **common))
+    assert world.last("finding.assessed").grade is Grade.ORDINARY
+    assert "major_finding" not in world.standing()
+
+
+@pytest.mark.parametrize("late", [["5"], []])
+def test_a_late_word_of_an_earlier_round_leaves_that_of_the_later_round_standing(late):
+    world, id = world_with_a_major_finding()
+    later = NOON + timedelta(days=150)
+    world.tell(build.round_opened(1, round_id="2023-2", opens=later.date(), at=later, rule_sets=()))
+    place = build.finding("5", ref="TF-2")
+    world.tell(build.inspection_submitted(2, round_id="2023-2", findings=[place], at=later + DAY))
+    said = world.last("finding.assessed", str(id)).verdicts[Stage.SELF_INSPECTION]
+    again = [build.finding(item, ref="TF-2") for item in late]
+    world.tell(build.inspection_submitted(3, findings=again, late=True, at=later + 2 * DAY))
+    found = world.last("finding.assessed", str(id))
+    assert (found.verdicts[Stage.SELF_INSPECTION], found.state) == (said, "open")
+    assert said.round_id == "2023-2"

@@ -137,3 +137,36 @@ def test_an_event_that_is_none_of_the_log_is_rejected():
     world = World()
     with pytest.raises(Rejected, match="unexpected_type"):
         world.fold.apply(world.outputs[0], 5)
+
+
+def test_a_new_round_ends_the_hazard_of_what_was_graded_red_in_a_drill():
+    world = World()
+    graded = build.grading({}, direct_red=("dr1",))
+    world.tell(build.inspection_submitted(1, grading=graded, drill=True))
+    assert "enterprise.red" in world.standing(drill=True)
+    later = NOON + timedelta(hours=5)
+    world.tell(build.round_opened(1, round_id="2023-2", opens=later.date(), at=later, rule_sets=RULES.refs()))
+    assert world.standing(drill=True) == {}
+
+
+@pytest.mark.parametrize("event", [build.enterprise_withdrawn(), build.round_closed(3)])
+def test_an_event_of_no_effect_leaves_no_trace_of_a_unit_that_nothing_is_known_of(event):
+    world = World(opened=False)
+    world.tell(event)
+    assert world.fold.state_hash() == world.restored().state_hash() == {}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        build.installation_declared(1),
+        build.hazard_unit_declared(1, declared_on=NOON.date().replace(year=2018)),
+        build.park_assessed(1, assessed_on=NOON.date().replace(year=2018)),
+        build.accident_reported(1, occurred_at=NOON.replace(year=2006)),
+    ],
+    ids=lambda event: event.type.split(".", 1)[1],
+)
+def test_what_is_older_than_every_version_of_its_rule_set_is_taken_by_the_first_also_before_any_round(event):
+    world = World(opened=False)
+    world.tell(event)
+    assert (world.fold.progress.applied, world.fold.state_hash()) == (1, world.restored().state_hash())
