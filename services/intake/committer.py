@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from services.intake.ports import SubmissionStore
 from services.intake.records import Draft, Head, Submission, rfc3339
-from services.intake.rules.becomings import missing_needs
+from services.intake.rules.becomings import Becoming, missing_needs
 from services.intake.rules.faults import Fault, Faulty, fault
 from shared import receipts
 from shared.events.base import name_id
@@ -66,11 +66,6 @@ class Committer:
             self._writing = asyncio.create_task(self._write_all())
         return await waiting.done
 
-    async def objections(self, draft: Draft) -> list[Fault]:
-        """What the subject's state has against the draft, without storing it: for dry runs."""
-        heads = await self._store.heads([draft.becoming.subject])
-        return objections(draft, heads[draft.becoming.subject])
-
     async def _write_all(self) -> None:
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(GATHERED, len(self._queue)))]
@@ -99,14 +94,19 @@ class Committer:
         raise RuntimeError("sequence numbers were taken by others again and again")
 
     async def _load_heads(self, batch: Sequence[_Waiting]) -> None:
-        wanted = {waiting.draft.becoming.subject for waiting in batch}
-        unknown = wanted - self._heads.keys()
-        if unknown:
+        becomings = [waiting.draft.becoming for waiting in batch]
+        wanted = {becoming.subject for becoming in becomings}
+        if unknown := {becoming.subject for becoming in becomings if self._is_in_doubt(becoming)}:
             self._heads.update(await self._store.heads(unknown))
         for subject in wanted:
             self._heads.move_to_end(subject)
         while len(self._heads) > max(SUBJECTS_KEPT, len(wanted)):
             self._heads.popitem(last=False)
+
+    def _is_in_doubt(self, becoming: Becoming) -> bool:
+        # What a cached head does not know, another replica may have taken meanwhile.
+        head = self._heads.get(becoming.subject)
+        return head is None or bool(missing_needs(becoming, head.known))
 
     def _plan(
         self, batch: Sequence[_Waiting]

@@ -30,7 +30,7 @@ KEYS = receipts.SigningKeys([Ed25519PrivateKey.generate()])
 NOW = datetime(2023, 2, 20, tzinfo=UTC)
 
 
-def draft(subject: str, key: str, record: bytes = b"{}") -> Draft:
+def draft(subject: str, key: str, record: bytes = b"{}", **told: Any) -> Draft:
     id = submission_id("p", key)
     data = ParkAssessed.model_construct(
         unit_id="linzi",
@@ -43,7 +43,7 @@ def draft(subject: str, key: str, record: bytes = b"{}") -> Draft:
         score=1.0,
         assessed_on=date(2023, 2, 1),
     )
-    becoming = Becoming("park_assessment", subject, "linzi", None, data)
+    becoming = Becoming("park_assessment", subject, "linzi", None, data, **told)
     return Draft(id, "p", key, record, hashlib.sha256(record).hexdigest(), becoming, "k", NOW)
 
 
@@ -109,6 +109,19 @@ async def test_a_key_used_for_another_body_is_refused_and_stores_nothing() -> No
         await committer.commit(draft("S", "k", b"other"))
     assert [fault.code for fault in refused.value.faults] == ["idempotency_key_reused"]
     assert not (await committer.commit(draft("S", "k"))).first
+
+
+async def test_what_another_replica_took_meanwhile_is_known_before_anything_is_refused() -> None:
+    store = MemorySubmissionStore()
+    ours, theirs = (Committer(store, KEYS, lambda _: None) for _ in range(2))
+    await ours.commit(draft("S", "first"))
+    await theirs.commit(draft("S", "reports", gives=("finding|f",)))
+    rectification = draft("S", "puts right", needs=(("/finding_id", "unknown_finding", "finding|f"),))
+    assert (await ours.commit(rectification)).submission.seq == 3
+    unknown = draft("S", "of nothing", needs=(("/finding_id", "unknown_finding", "finding|g"),))
+    with pytest.raises(Faulty) as refused:
+        await ours.commit(unknown)
+    assert [fault.code for fault in refused.value.faults] == ["unknown_finding"]
 
 
 async def test_concurrent_submissions_share_a_write() -> None:
