@@ -8,19 +8,21 @@ again changes nothing.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO
 
 import rfc8785
 
+from services.intake.columns import Family
 from services.intake.handlers import Answer, Intake, Posted, Sender, faults_of, faults_of_part, open_evidence, submit
 from services.intake.records import Origin
 from services.intake.rules import bodies
 from services.intake.rules.faults import Fault, Faulty, fault
 from services.intake.rules.parsing import Malformed, parse
-from services.intake.spreadsheets import PIECE, Family, Sheet, csv_rows, submissions, xlsx_rows
+from services.intake.sheets import Sheet, submissions
+from services.intake.spreadsheets import PIECE, csv_rows, xlsx_rows
 from shared.errors import Unavailable
 
 LINE_LIMIT = 768 * 1024
@@ -35,12 +37,15 @@ MODELS: dict[Family, type[bodies.Inspection | bodies.HazardUnit | bodies.Rectifi
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One submission of a file: its number, its bytes, and what is wrong before it is even parsed."""
+    """One submission of a file: its number, its bytes, what is wrong before it is even parsed, and of a spreadsheet the
+    rows it stands in.
+    """
 
     number: int
     record: bytes
     faults: tuple[Fault, ...] = ()
     origin: Origin | None = None
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Outcome:
     answer: Answer | None = None
     faults: tuple[Fault, ...] = ()
     away: bool = False
+    rows: tuple[int, ...] = ()
 
 
 InScope = Callable[[Any], bool]
@@ -59,13 +65,22 @@ InScope = Callable[[Any], bool]
 async def take(
     intake: Intake, lines: Iterable[Line], family: Family, sender: Sender, in_scope: InScope
 ) -> AsyncIterator[Outcome]:
-    """The outcome of each line, in order. Stops at the first that met an absent store: the rest can be sent again."""
-    for group in _groups(lines, AT_ONCE):
+    """The outcome of each line, in order. Stops at the first that met an absent store: the rest can be sent again.
+    Raises `Faulty` after the last line before the file turned out unreadable.
+    """
+    rest, broken = iter(lines), None
+    while broken is None:
+        # In a thread: to unpack and read a sheet takes long enough to hold up other requests.
+        group, broken = await asyncio.to_thread(_group, rest)
         prepared = [await _prepared(intake, line, family, sender, in_scope) for line in group]
         for outcome in await asyncio.gather(*(_outcome(intake, each, sender) for each in prepared)):
             yield outcome
             if outcome.away:
                 return
+        if len(group) < AT_ONCE:
+            break
+    if broken is not None:
+        raise broken
 
 
 def ndjson_lines(file: BinaryIO) -> Iterator[Line]:
@@ -89,7 +104,8 @@ def sheet_lines(file: BinaryIO, family: Family, *, xlsx: bool) -> Iterator[Line]
     digest = _digest(file)
     rows = xlsx_rows(file, family) if xlsx else csv_rows(file, family)
     for sheet in submissions(rows, family):
-        yield Line(sheet.row, _canonical(sheet), sheet.faults, Origin(digest, sheet.row))
+        first = sheet.rows[0]
+        yield Line(first, _canonical(sheet), sheet.faults, Origin(digest, first), sheet.rows)
 
 
 def _canonical(sheet: Sheet) -> bytes:
@@ -106,10 +122,14 @@ def _digest(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _groups(lines: Iterable[Line], size: int) -> Iterator[Sequence[Line]]:
-    rest = iter(lines)
-    while group := list(islice(rest, size)):
-        yield group
+def _group(lines: Iterator[Line]) -> tuple[list[Line], Faulty | None]:
+    """The next lines, and what made the file unreadable after them."""
+    group: list[Line] = []
+    try:
+        group.extend(islice(lines, AT_ONCE))
+    except Faulty as broken:
+        return group, broken
+    return group, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +137,30 @@ class _Prepared:
     line: Line
     body: bodies.Submission | None
     faults: tuple[Fault, ...]
+    away: bool = False
+
+    def refused(self, faults: tuple[Fault, ...]) -> Outcome:
+        return Outcome(self.line.number, faults=faults, rows=self.line.rows)
+
+    def unavailable(self) -> Outcome:
+        return Outcome(self.line.number, faults=(fault("", "store_unavailable"),), away=True)
 
 
 async def _prepared(intake: Intake, line: Line, family: Family, sender: Sender, in_scope: InScope) -> _Prepared:
     if not line.record:
         return _Prepared(line, None, line.faults)
     try:
+        return await _read(intake, line, family, sender, in_scope)
+    except Unavailable:
+        return _Prepared(line, None, (), away=True)
+
+
+async def _read(intake: Intake, line: Line, family: Family, sender: Sender, in_scope: InScope) -> _Prepared:
+    try:
         body = parse(MODELS[family], line.record)
     except Malformed as wrong:
         more = await faults_of_part(intake, wrong.part, sender, in_scope)
-        return _Prepared(line, None, (*line.faults, *wrong.faults, *more))
+        return _Prepared(line, None, (*line.faults, *_others(line, wrong.faults), *more))
     allowed = in_scope(body)
     found = (*line.faults, *await faults_of(intake, body, sender, in_scope=allowed))
     if allowed and not found:
@@ -134,14 +168,22 @@ async def _prepared(intake: Intake, line: Line, family: Family, sender: Sender, 
     return _Prepared(line, body, found if allowed or found else (fault("", "out_of_scope"),))
 
 
+def _others(line: Line, faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Without those of fields whose cell could not be read: that they are missing has been said."""
+    told = {each.pointer for each in line.faults}
+    return (each for each in faults if each.pointer not in told)
+
+
 async def _outcome(intake: Intake, prepared: _Prepared, sender: Sender) -> Outcome:
     line = prepared.line
+    if prepared.away:
+        return prepared.unavailable()
     if prepared.body is None:
-        return Outcome(line.number, faults=prepared.faults)
+        return prepared.refused(prepared.faults)
     posted = Posted(line.record, prepared.body, "content:" + hashlib.sha256(line.record).hexdigest(), line.origin)
     try:
         return Outcome(line.number, await submit(intake, posted, sender, prepared.faults, PUBLISHED_WITHIN_S))
     except Faulty as faulty:
-        return Outcome(line.number, faults=faulty.faults)
+        return prepared.refused(faulty.faults)
     except Unavailable:
-        return Outcome(line.number, faults=(fault("", "store_unavailable"),), away=True)
+        return prepared.unavailable()

@@ -1,12 +1,18 @@
-"""The columns of the spreadsheets: field, Chinese header, how a cell's text becomes a value. Used by spreadsheets and
-templates.
+"""The columns of the spreadsheets: field, Chinese header, how a cell's text becomes a value. Used by spreadsheets,
+sheets and templates.
 """
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+Family = Literal["inspections", "hazard-units", "rectifications"]
 Convert = Callable[[str], Any]
+# Commas between thousands only: `1,5` may be one and a half to whoever wrote it.
+_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?\d{1,15}")  # what a JSON number holds exactly
 _STAGES = {"企业自查": "self_inspection", "属地复核": "re_examination", "专家核查": "expert_verification"}
 _OUTCOMES = {"隐患": "finding", "符合": "conform", "不适用": "not_applicable"}
 _GRADES = {"一般": "ordinary", "重大": "major"}
@@ -46,11 +52,17 @@ def _yes(text: str) -> bool:
 
 
 def _number(text: str) -> int | float:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
     value = float(text.replace(",", ""))
-    return int(value) if value.is_integer() and "e" not in text.casefold() else value
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return int(value) if _WHOLE.fullmatch(text) else value
 
 
 def _whole(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(text)
     return int(text)
 
 
@@ -74,7 +86,7 @@ def _list(words: Mapping[str, str] | None = None) -> Convert:
 def _points(text: str) -> dict[str, float]:
     """`1.1=4; 4.1=2.5`."""
     pairs = [pair.partition("=") for pair in text.replace("；", ";").split(";") if pair.strip()]
-    return {code.strip(): float(points) for code, _, points in pairs}
+    return {code.strip(): float(_number(points.strip())) for code, _, points in pairs}
 
 
 def _person(text: str) -> dict[str, str]:
@@ -83,7 +95,7 @@ def _person(text: str) -> dict[str, str]:
     return dict(zip(("name", "position", "phone"), parts, strict=False))
 
 
-COLUMNS: Mapping[str, tuple[Column, ...]] = {
+COLUMNS: Mapping[Family, tuple[Column, ...]] = {
     "inspections": (
         Column("round_id", "轮次", "round_id", required=True),
         Column("stage", "阶段", "stage", _choice(_STAGES), required=True, choices=tuple(_STAGES)),

@@ -1,86 +1,65 @@
-"""Spreadsheets: rows of CSV or XLSX as submissions, and the XLSX template of a checklist. Used by the batch and the
-checklist routes.
+"""Rows of CSV and XLSX files by field name; what they become is the matter of `sheets`. Used by the batch.
 
-One row per result; rows of one submission share enterprise, stage and checklist. A hazard unit has a row per
-substance, a rectification one row.
 Headers are Chinese or the English field names. Nothing in a file is executed: formulas are read as text and refused.
 """
 
 import codecs
 import csv
 import io
-import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, BinaryIO, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time
+from typing import Any, BinaryIO, TextIO
 
-from services.intake.columns import COLUMNS, Column, Convert
-from services.intake.rules.faults import Fault, Faulty, fault
+from services.intake.columns import COLUMNS, Family
+from services.intake.rules.faults import Faulty, fault
+from services.intake.sheets import STRAY, Row
 
-Family = Literal["inspections", "hazard-units", "rectifications"]
-GROUPED_BY: Mapping[Family, tuple[str, ...]] = {
-    "inspections": ("round_id", "stage", "unit_id", "enterprise_id", "checklist", "drill"),
-    "hazard-units": ("enterprise_id", "hazard_unit_id", "drill"),
-    "rectifications": (),
-}
 ROWS_LIMIT = 1_000_000
+ROW_LIMIT = 768 * 1024
 UNPACKED_LIMIT = 128 * 1024 * 1024
+READ_WHOLE_LIMIT = 32 * 1024 * 1024  # of a part that is no worksheet: its texts are held in memory
 PIECE = 64 * 1024
 EXPANSION_LIMIT = 200
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """One submission's rows as a body: the number of its first row, the body, and what could not be read."""
-
-    row: int
-    body: Mapping[str, Any]
-    faults: tuple[Fault, ...]
-
-    def record(self) -> bytes:
-        """The body as JSON, for the parser."""
-        return json.dumps(self.body, ensure_ascii=False).encode()
-
-
-def submissions(rows: Iterable[tuple[int, Mapping[str, str]]], family: Family) -> Iterator[Sheet]:
-    """Rows grouped into bodies. Rows of one submission stand together; a group that comes back later is another
-    submission.
-    """
-    group: list[tuple[int, Mapping[str, str]]] = []
-    current: tuple[str, ...] | None = None
-    for number, row in rows:
-        key = tuple(row.get(name, "") for name in GROUPED_BY[family]) or (str(number),)
-        if group and key != current:
-            yield _sheet(group, family)
-            group = []
-        current = key
-        group.append((number, row))
-    if group:
-        yield _sheet(group, family)
-
-
-def csv_rows(file: BinaryIO, family: Family) -> Iterator[tuple[int, Mapping[str, str]]]:
+def csv_rows(file: BinaryIO, family: Family) -> Iterator[tuple[int, Row]]:
     """Rows of a CSV file in UTF-8 or GB 18030 by field name, with their numbers (the header is row 1). Raises
     `Faulty`.
     """
     text = io.TextIOWrapper(file, _encoding(file), newline="")
-    first = text.readline()
+    first = text.readline(ROW_LIMIT)
     text.seek(0)
     delimiter = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
     try:
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-        yield from _named(((reader.line_num, cells) for cells in reader), family)
+        yield from _named(_cells(text, delimiter), family)
     except (csv.Error, UnicodeDecodeError) as wrong:
         raise Faulty([fault("", "not_readable", error=str(wrong)[:200])]) from wrong
     finally:
         text.detach()
 
 
-def xlsx_rows(file: BinaryIO, family: Family) -> Iterator[tuple[int, Mapping[str, str]]]:
+def _cells(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    taken = 0
+
+    def lines() -> Iterator[str]:
+        # A row may go over many lines, and a line over the whole file: neither is read to its end to find that out.
+        nonlocal taken
+        while line := text.readline(ROW_LIMIT):
+            taken += len(line)
+            if taken > ROW_LIMIT:
+                raise Faulty([fault("", "line_too_long", limit=ROW_LIMIT)])
+            yield line
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    for cells in reader:
+        taken = 0
+        yield reader.line_num, cells
+
+
+def xlsx_rows(file: BinaryIO, family: Family) -> Iterator[tuple[int, Row]]:
     """Rows of the first sheet of an XLSX file. Raises `Faulty` for what is none, or unpacks to more than it may."""
     _refuse_hostile(file)
     from openpyxl import load_workbook
@@ -137,6 +116,9 @@ def _refuse_hostile(file: BinaryIO) -> None:
             unpacked = sum(info.file_size for info in packed.infolist())
             if unpacked > UNPACKED_LIMIT or unpacked > max(1024 * 1024, EXPANSION_LIMIT * size):
                 raise Faulty([fault("", "unpacks_too_large", limit=UNPACKED_LIMIT // 1024 // 1024)])
+            others = (info.file_size for info in packed.infolist() if "/worksheets/" not in info.filename)
+            if max(others, default=0) > READ_WHOLE_LIMIT:
+                raise Faulty([fault("", "unpacks_too_large", limit=READ_WHOLE_LIMIT // 1024 // 1024)])
             for name in packed.namelist():
                 if "vbaProject" in name or "externalLinks/" in name:
                     raise Faulty([fault("", "macros", name=name)])
@@ -154,16 +136,15 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == value.time().min else value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    # What is none of these is a formula over many cells, which the library has as an object.
+    return str(value) if isinstance(value, str | int | float | date | time) else "="
 
 
-def _named(rows: Iterable[tuple[int, Sequence[str]]], family: Family) -> Iterator[tuple[int, Mapping[str, str]]]:
+def _named(rows: Iterable[tuple[int, Sequence[str]]], family: Family) -> Iterator[tuple[int, Row]]:
     names: list[str] | None = None
     for number, cells in rows:
         if number > ROWS_LIMIT:
@@ -174,63 +155,24 @@ def _named(rows: Iterable[tuple[int, Sequence[str]]], family: Family) -> Iterato
         if names is None:
             names = _header(values, family)
         else:
-            yield number, {name: value for name, value in zip(names, values, strict=False) if name}
+            yield number, _row(names, values)
+
+
+def _row(names: Sequence[str], values: Sequence[str]) -> Row:
+    stray = next((value for place, value in enumerate(values) if value and not any(names[place : place + 1])), None)
+    row = {name: value for name, value in zip(names, values, strict=False) if name}
+    return row if stray is None else row | {STRAY: stray}
 
 
 def _header(cells: Sequence[str], family: Family) -> list[str]:
     columns = {header: column.name for column in COLUMNS[family] for header in (column.name, column.zh)}
     faults = [fault("", "unknown_column", column=cell) for cell in cells if cell and cell.rstrip("*") not in columns]
     names = [columns.get(cell.rstrip("*"), "") for cell in cells]
+    faults += [
+        fault("", "twice", id=cell) for place, cell in enumerate(cells) if cell and names[place] in names[:place]
+    ]
     required = [column for column in COLUMNS[family] if column.required]
     faults += [fault("", "missing_column", column=column.zh) for column in required if column.name not in names]
     if faults:
         raise Faulty(faults)
     return names
-
-
-def _sheet(group: Sequence[tuple[int, Mapping[str, str]]], family: Family) -> Sheet:
-    faults: list[Fault] = []
-    body: dict[str, Any] = {}
-    lines: list[dict[str, Any]] = []
-    by_name = {column.name: column for column in COLUMNS[family]}
-    for place, (_, row) in enumerate(group):
-        line: dict[str, Any] = {}
-        for name, text in row.items():
-            column = by_name[name]
-            pointer = "/" + (f"{column.into}/{place}/{column.field}" if column.into else column.field)
-            value = _converted(column, text, pointer, faults)
-            if value is None:
-                continue
-            if column.into:
-                line[column.field] = value
-            else:
-                _put(body, column.field, value)
-        lines.append(line)
-    into = next((column.into for column in COLUMNS[family] if column.into), None)
-    if into is not None:
-        body[into] = lines
-    return Sheet(group[0][0], body, tuple(faults))
-
-
-def _converted(column: Column, text: str, pointer: str, faults: list[Fault]) -> Any:
-    if not text:
-        return None
-    if text.startswith("="):
-        faults.append(fault(pointer, "formula"))
-        return None
-    convert: Convert = column.convert
-    try:
-        return convert(text)
-    except ValueError:
-        faults.append(fault(pointer, "cell_not_valid", value=text[:60], column=column.zh))
-        return None
-
-
-def _put(body: dict[str, Any], path: str, value: Any) -> None:
-    *steps, last = path.split("/")
-    for step in steps:
-        body = body.setdefault(step, {})
-    if isinstance(value, dict) and isinstance(body.get(last), dict):
-        body[last] |= value
-    else:
-        body.setdefault(last, value)

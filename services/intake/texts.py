@@ -167,6 +167,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "not_readable": ("The file cannot be read: {error}", "文件无法读取：{error}"),
     "unknown_column": ("The column {column} is not known.", "未知的列：{column}。"),
     "cell_not_valid": ("{value} is not valid in the column {column}.", "“{value}”不能用于“{column}”列。"),
+    "cell_without_column": ("{value} stands in no column of the header.", "“{value}”不在表头的任何一列中。"),
+    "rows_differ": (
+        "{value} in the column {column} differs from an earlier row of the same submission.",
+        "“{column}”列的“{value}”与同一次提交前面的行不一致。",
+    ),
     "formula": ("A formula is not taken; write the value.", "不接受公式，请填写数值或文字。"),
     "too_many_rows": ("The file has more than {limit} rows.", "文件超过 {limit} 行。"),
     "unpacks_too_large": (

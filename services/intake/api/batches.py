@@ -1,5 +1,6 @@
 """Routes that take files: NDJSON, CSV or XLSX, raw or multipart; the answer streams a line per submission."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, BinaryIO
@@ -12,9 +13,11 @@ from starlette.datastructures import UploadFile
 from services.intake.api.callers import Caller, Spoken, in_scope, problem_of, sender_of
 from services.intake.api.submissions import RESOURCES, Resource
 from services.intake.batch import Line, Outcome, ndjson_lines, sheet_lines, take
+from services.intake.columns import Family
 from services.intake.handlers import Intake, Sender
 from services.intake.rules.faults import Faulty
-from services.intake.spreadsheets import XLSX, Family
+from services.intake.sheets import cell_of
+from services.intake.spreadsheets import XLSX
 from services.intake.texts import field_errors
 from shared.http.problems import FieldError, Problem
 from shared.web.languages import Language
@@ -44,7 +47,7 @@ def _add(found: APIRouter, intake: Intake, family: Family, resource: Resource) -
         file, media_type, name = await _file(request)
         try:
             lines = _lines(file, family, media_type, name)
-            first = next(lines, None)
+            first = await asyncio.to_thread(next, lines, None)
         except Faulty as faulty:
             file.close()
             raise problem_of(faulty, language) from None
@@ -71,7 +74,7 @@ async def _answers(
 ) -> AsyncIterator[bytes]:
     try:
         async for outcome in take(intake, lines, family, sender, allowed):
-            yield orjson.dumps(_document(outcome, language)) + b"\n"
+            yield orjson.dumps(_document(outcome, family, language)) + b"\n"
     except Faulty as faulty:
         # The file turned out unreadable further down: what was taken before stays taken.
         errors = [error.document() for error in field_errors(faulty.faults, language)]
@@ -80,12 +83,18 @@ async def _answers(
         file.close()
 
 
-def _document(outcome: Outcome, language: Language) -> dict[str, Any]:
+def _document(outcome: Outcome, family: Family, language: Language) -> dict[str, Any]:
     if outcome.answer is None:
-        errors = [error.document() for error in field_errors(outcome.faults, language)]
-        return {"line": outcome.line, "status": "unavailable" if outcome.away else "rejected", "errors": errors}
+        status = "unavailable" if outcome.away else "rejected"
+        return {"line": outcome.line, "status": status, "errors": _errors(outcome, family, language)}
     found = outcome.answer.document()
     return {"line": outcome.line, **{name: found[name] for name in ("status", "submission_id", "seq", "findings")}}
+
+
+def _errors(outcome: Outcome, family: Family, language: Language) -> list[dict[str, Any]]:
+    """The errors; of a spreadsheet with the row and the column where each stands."""
+    found = [error.document() for error in field_errors(outcome.faults, language)]
+    return [{**each, **cell_of(each["pointer"], outcome.rows, family)} for each in found] if outcome.rows else found
 
 
 def _chain(first: Line | None, rest: Iterator[Line]) -> Iterator[Line]:

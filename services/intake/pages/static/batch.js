@@ -17,6 +17,8 @@ function start(texts) {
   const bar = part("batch-progress");
   let taken, refused, shown, read;
 
+  const place = ({ row, column, pointer }) => (column ? `(${filled(texts.cell, { row, column })})` : pointer && `(${pointer})`);
+
   function show(line) {
     const ok = line.status === "published" || line.status === "queued";
     if (ok) taken += 1; else refused += 1;
@@ -26,7 +28,7 @@ function start(texts) {
     const row = rows.insertRow();
     row.insertCell().textContent = line.line ?? "";
     row.insertCell().textContent = texts[line.status] || line.status;
-    const details = (line.errors || []).map((error) => (error.pointer ? `${error.detail} (${error.pointer})` : error.detail));
+    const details = (line.errors || []).map((error) => [error.detail, place(error)].filter(Boolean).join(" "));
     row.insertCell().textContent = ok && line.seq ? filled(texts.number, { seq: line.seq }) : details.join("\n");
     if (!ok) row.className = "refused";
     part("batch-table").hidden = false;
