@@ -5,7 +5,7 @@ Used by the Mongo stores of each service.
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import gridfs
 from bson.codec_options import CodecOptions
@@ -160,53 +160,37 @@ class Collection:
 
 
 class Bucket:
-    """Files by id (GridFS): evidence, rendered reports."""
+    """Files by name (GridFS): evidence. Each upload has an id of its own, so that one which broke off, or runs beside
+    another, leaves nothing that a later one meets; of several whole ones the first counts.
+    """
 
     def __init__(self, bucket: Any) -> None:
         self._bucket = bucket
 
-    async def put(self, id: str, content: bytes, metadata: Mapping[str, Any] | None = None) -> bool:
-        """Stores a file; False when there is one with that id already, which stays as it is."""
+    async def put(self, name: str, content: bytes | IO[bytes], metadata: Mapping[str, Any] | None = None) -> bool:
+        """Stores a file piece by piece; False when there is one with that name already, which stays as it is."""
+        if await self.metadata(name) is not None:
+            return False
         async with translated():
-            try:
-                await self._bucket.upload_from_stream_with_id(id, id, content, metadata=dict(metadata or {}))
-            except (gridfs.errors.FileExists, DuplicateKeyError):
-                return False
+            await self._bucket.upload_from_stream(name, content, metadata=dict(metadata or {}))
         return True
 
-    async def get(self, id: str) -> bytes | None:
-        async with translated():
-            try:
-                stream = await self._bucket.open_download_stream(id)
-                content: bytes = await stream.read()
-            except gridfs.errors.NoFile:
-                return None
-        return content
-
-    async def chunks(self, id: str) -> AsyncIterator[bytes]:
+    async def chunks(self, name: str) -> AsyncIterator[bytes]:
         """The file piece by piece; nothing when there is none."""
         async with translated():
             try:
-                stream = await self._bucket.open_download_stream(id)
+                stream = await self._bucket.open_download_stream_by_name(name, revision=0)
             except gridfs.errors.NoFile:
                 return
             while chunk := await stream.readchunk():
                 yield chunk
 
-    async def metadata(self, id: str) -> Document | None:
+    async def metadata(self, name: str) -> Document | None:
         """What was given with the file, and `length` in bytes."""
         async with translated():
-            async for found in self._bucket.find({"_id": id}):
+            async for found in self._bucket.find({"filename": name}).sort("uploadDate", ASCENDING).limit(1):
                 return {**(found.metadata or {}), "length": found.length}
         return None
-
-    async def delete(self, id: str) -> bool:
-        async with translated():
-            try:
-                await self._bucket.delete(id)
-            except gridfs.errors.NoFile:
-                return False
-        return True
 
 
 class Database:

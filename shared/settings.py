@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     public_url_reporting: str = "http://127.0.0.1:8004"
     egress_allow: Annotated[list[IPvAnyNetwork], NoDecode, BeforeValidator(_networks)] = []
     smtp_url: SecretStr | None = None
+    requests_per_minute: int = Field(120_000, ge=1)  # per key and replica
     clock_start: AwareDatetime | None = None
     clock_anchor: AwareDatetime | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -63,9 +63,10 @@ async def _unbroken(found: AsyncIterator[Document]) -> AsyncIterator[Document]:
 
 def check_evidence(folder: Path) -> None:
     """Every evidence file described is there whole: its content has the hash that names it. Raises BackupError."""
-    digests = {document["_id"]: hashlib.sha256() for document in archive.read_documents(folder / FILES.file)}
+    names = {document["_id"]: document["filename"] for document in archive.read_documents(folder / FILES.file)}
+    digests = {id: hashlib.sha256() for id in names}
     for chunk in archive.read_documents(folder / CHUNKS.file):
         if chunk["files_id"] in digests:
             digests[chunk["files_id"]].update(chunk["data"])
-    if wrong := sorted(name for name, digest in digests.items() if digest.hexdigest() != name):
+    if wrong := sorted(names[id] for id, digest in digests.items() if digest.hexdigest() != names[id]):
         raise BackupError([f"evidence {name} is not whole in the store" for name in wrong])

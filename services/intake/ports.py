@@ -3,10 +3,10 @@ outbox and book.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 from services.intake.records import Head, Lease, Submission
 from services.intake.rules.announcing import Change
@@ -77,6 +77,10 @@ class SubmissionStore(Protocol):
 
     async def chain(self, subject: str, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
         """A subject's receipts after a sequence number, oldest first."""
+        ...
+
+    async def versions(self, subject: str, version_key: str) -> Sequence[Submission]:
+        """What was submitted under one submission key, oldest first, without the record's bytes."""
         ...
 
     async def listed(self, wanted: Wanted, limit: int) -> Sequence[Submission]:
@@ -161,13 +165,15 @@ class EvidenceStore(Protocol):
         """Those that are there."""
         ...
 
-    async def put(self, file: EvidenceFile, content: bytes) -> bool:
-        """Stores a file; False when it was there already."""
+    async def put(self, file: EvidenceFile, content: IO[bytes]) -> bool:
+        """Stores a file piece by piece; False when it was there already."""
         ...
 
     async def describe(self, sha256: str) -> EvidenceFile | None: ...
 
-    async def content(self, sha256: str) -> bytes | None: ...
+    def content(self, sha256: str) -> AsyncIterator[bytes]:
+        """The file piece by piece; nothing when there is none."""
+        ...
 
     async def mention(self, hashes: Iterable[str], unit_id: str, enterprise_id: str | None) -> None:
         """A submission of this unit or enterprise names these files: whoever may read it may read them."""

@@ -16,7 +16,6 @@ class IntakeSettings(Settings):
     contact_key_file: Path
     session_secret_file: Path
     port: int = Field(8001, ge=0, le=65_535)
-    requests_per_minute: int = Field(120_000, ge=1)  # per key and replica
 
 
 def signing_keys(path: Path) -> SigningKeys:

@@ -16,15 +16,16 @@ from services.intake.api import batches as batch_routes
 from services.intake.api import checklists as checklist_routes
 from services.intake.api import evidence as evidence_routes
 from services.intake.api import keys as key_routes
+from services.intake.api import reads as read_routes
 from services.intake.api import receipts as receipt_routes
 from services.intake.api import registry as registry_routes
 from services.intake.api import submissions as submission_routes
+from services.intake.api import templates as template_routes
 from services.intake.book import Book
 from services.intake.committer import Committer
 from services.intake.counting import Counter
 from services.intake.handlers import Intake
 from services.intake.leases import Leases
-from services.intake.limiting import RateLimit
 from services.intake.metering import IntakeMetrics, metered
 from services.intake.outbox import Outbox
 from services.intake.pages.routes import Site
@@ -48,6 +49,7 @@ from shared.health import Health
 from shared.http import oidc
 from shared.http.app import create_app
 from shared.http.auth import Authenticator
+from shared.http.limiting import RateLimit
 from shared.http.serve import HttpServer, Part, run_until_stopped
 from shared.kafka_bus import KafkaPublisher
 from shared.receipts import SigningKeys
@@ -188,7 +190,12 @@ def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
         person_key=adapters.contact_key,
     )
     auth = Authenticator(
-        registry, settings.admin_key_sha256, adapters.session_secret, adapters.now, oidc.tokens(settings)
+        registry,
+        settings.admin_key_sha256,
+        adapters.session_secret,
+        adapters.now,
+        oidc.tokens(settings),
+        RateLimit(settings.requests_per_minute),
     )
     health.add("registry", book.check)
     pages = Pages(PACKAGE, settings, adapters.now)
@@ -201,16 +208,17 @@ def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
         routers=[
             batch_routes.router(intake),
             submission_routes.router(intake),
+            read_routes.router(intake),
             checklist_routes.router(adapters.rules),
+            template_routes.router(adapters.rules),
             evidence_routes.router(intake),
-            audit_routes.router(adapters.changes),
+            audit_routes.router(adapters.changes, submissions),
             registry_routes.router(book, adapters.now, sealer(adapters.contact_key)),
             key_routes.router(book, adapters.now, adapters.random_bytes),
             receipt_routes.router(submissions, adapters.keys),
             Site(intake, pages).router(),
         ],
-        large=("/v1/inspections/batch", "/v1/hazard-units/batch", "/v1/rectifications/batch", "/v1/evidence"),
+        large={"/v1/evidence": evidence_routes.LIMIT, **dict.fromkeys(batch_routes.PATHS, batch_routes.LIMIT)},
     )
     pages.install(app)
-    app.state.rate_limit = RateLimit(settings.requests_per_minute)
     return Assembled(app, intake, book, leases, outbox, announcer, counter, health, metrics)

@@ -53,6 +53,7 @@ from shared.health import Health
 from shared.http import oidc
 from shared.http.app import create_app
 from shared.http.auth import Authenticator
+from shared.http.limiting import RateLimit
 from shared.http.serve import HttpServer, Part, run_until_stopped
 from shared.kafka_bus import KafkaConsumer, KafkaPublisher
 from shared.registry import Registry, RegistryFeed
@@ -263,7 +264,14 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
     )
     health.add("registry", feed.check)
     health.add("dispatcher", dispatcher.check)
-    auth = Authenticator(registry, settings.admin_key_sha256, adapters.session_secret, now, oidc.tokens(settings))
+    auth = Authenticator(
+        registry,
+        settings.admin_key_sha256,
+        adapters.session_secret,
+        now,
+        oidc.tokens(settings),
+        RateLimit(settings.requests_per_minute),
+    )
     alerts = alert_routes.Alerts(adapters.alerts, adapters.ledger, handlers)
     acknowledging = AckPages(adapters.alerts, adapters.ledger, handlers, links, pages, now)
     app = create_app(

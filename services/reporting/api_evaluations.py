@@ -9,11 +9,11 @@ from starlette.datastructures import UploadFile
 
 from services.reporting.freezing import Evaluations, Frozen
 from services.reporting.parts import Parts
-from services.reporting.render.files import LARGEST, MEDIA_TYPES
+from services.reporting.render.files import MEDIA_TYPES
 from shared.events.base import RoundId
 from shared.http.auth import Access, Current
 from shared.http.permissions import Action
-from shared.http.problems import Problem, not_found
+from shared.http.problems import not_found
 from shared.web.languages import language_of
 
 
@@ -66,14 +66,10 @@ def evaluation_routes(parts: Parts) -> APIRouter:
 
 async def _sent(request: Request) -> bytes:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        file = await request.body()
-    else:
-        async with request.form(max_files=1, max_fields=4) as form:
-            files = [value for value in form.values() if isinstance(value, UploadFile)]
-            file = await files[0].read(LARGEST + 1) if files else b""
-    if len(file) > LARGEST:
-        raise Problem(413, "too_large", f"The file is larger than {LARGEST // 1024 // 1024} MiB.")
-    return file
+        return await request.body()
+    async with request.form(max_files=1, max_fields=4) as form:
+        files = [value for value in form.values() if isinstance(value, UploadFile)]
+        return await files[0].read() if files else b""
 
 
 async def readable(evaluations: Evaluations, access: Access, evaluation_id: str) -> Frozen:

@@ -18,7 +18,7 @@ from services.reporting.pages.routes import page_routes
 from services.reporting.pages.site import Site
 from services.reporting.parts import Parts
 from services.reporting.queries import Reads
-from services.reporting.render.files import Renderings
+from services.reporting.render.files import LARGEST, Renderings
 from services.reporting.render.pdf_file import PdfRenderer
 from services.reporting.settings import ReportingSettings
 from services.reporting.stores.mongo import MongoEvaluations, MongoGenerations, MongoReadModels
@@ -31,6 +31,7 @@ from shared.health import Health
 from shared.http import oidc
 from shared.http.app import create_app
 from shared.http.auth import Authenticator
+from shared.http.limiting import RateLimit
 from shared.http.serve import HttpServer, Part, run_until_stopped
 from shared.kafka_bus import KafkaConsumer, KafkaPublisher
 from shared.registry import Registry, RegistryFeed
@@ -140,7 +141,12 @@ def build(settings: ReportingSettings) -> ReportingService:
         partial(rebuild, generations, models_of),
     )
     auth = Authenticator(
-        registry, settings.admin_key_sha256, settings.session_secret_file.read_bytes(), now, oidc.tokens(settings)
+        registry,
+        settings.admin_key_sha256,
+        settings.session_secret_file.read_bytes(),
+        now,
+        oidc.tokens(settings),
+        RateLimit(settings.requests_per_minute),
     )
     health.add("store", mongo.check(database))
     health.add("registry", registry_feed.check)
@@ -156,7 +162,7 @@ def build(settings: ReportingSettings) -> ReportingService:
         auth=auth,
         routers=routers,
         lifespan=_ending(pdf),
-        large=["/v1/evaluations/verify"],
+        large={"/v1/evaluations/verify": LARGEST},
     )
     pages.install(app)
     return ReportingService(app, settings, [projector, registry_feed, changes])

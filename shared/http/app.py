@@ -2,8 +2,9 @@
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -38,13 +39,13 @@ _CORRELATION = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 
 
 class Edge:
-    """ASGI wrapper: correlation id in and out, security headers, the size limit of a body without `large` paths, and
-    the request's log line.
+    """ASGI wrapper: correlation id in and out, security headers, the size limit of a body, and the request's log
+    line.
     """
 
-    def __init__(self, app: ASGIApp, large: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, large: Mapping[str, int]) -> None:
         self.app = app
-        self.large = tuple(large)
+        self.large = large
         self.log = log("http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,11 +72,11 @@ class Edge:
                 self._note(scope, message["status"])
             await send(message)
 
-        limited = receive if scope["path"].startswith(self.large) else _limited(receive)
-        if _declared_length(scope) > SUBMISSION_LIMIT and limited is not receive:
-            await problems.respond(Request(scope), _too_large())(scope, receive, sending)
+        limit = next((size for path, size in self.large.items() if scope["path"].startswith(path)), SUBMISSION_LIMIT)
+        if _declared_length(scope) > limit:
+            await problems.respond(Request(scope), problems.too_large(limit // 1024))(scope, receive, sending)
             return
-        await self.app(scope, limited, sending)
+        await self.app(scope, _limited(receive, limit), sending)
 
     def _note(self, scope: Scope, status: int) -> None:
         if not scope["path"].startswith(("/health", "/metrics", "/static", "/ack/")):
@@ -92,19 +93,15 @@ def _declared_length(scope: Scope) -> int:
     return int(value) if value.isdigit() else 0
 
 
-def _too_large() -> problems.Problem:
-    return problems.Problem(413, "too_large", f"The body is larger than {SUBMISSION_LIMIT // 1024} KiB.")
-
-
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, limit: int) -> Receive:
     taken = 0
 
     async def receiving() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > SUBMISSION_LIMIT:
-            raise _too_large()
+        if taken > limit:
+            raise problems.too_large(limit // 1024)
         return message
 
     return receiving
@@ -119,9 +116,9 @@ def create_app(
     auth: Authenticator | None,
     routers: Sequence[APIRouter],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]] | None = None,
-    large: Sequence[str] = (),
+    large: Mapping[str, int] = MappingProxyType({}),
 ) -> FastAPI:
-    """The service's app. `large` names path prefixes whose bodies have limits of their own (batches, evidence)."""
+    """The service's app. `large`: path prefixes whose bodies may have more bytes (batches, evidence), and how many."""
     app = FastAPI(
         title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None, swagger_ui_oauth2_redirect_url=None
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
+from shared.http.limiting import RateLimit
 from shared.http.permissions import PERMISSIONS, Action, Reach, Role
 from shared.http.problems import Problem, forbidden, not_found
 from shared.registry import Registry
@@ -149,12 +150,14 @@ class Authenticator:
         session_secret: bytes,
         now: Callable[[], datetime],
         tokens: AccessTokens | None = None,
+        limit: RateLimit | None = None,
     ) -> None:
         self.registry = registry
         self._admin = admin_key_sha256
         self._secret = session_secret
         self._now = now
         self._tokens = tokens
+        self._limit = limit
 
     def by_key(self, key: str) -> Principal | None:
         """The principal of an API key, None for one that is unknown or revoked."""
@@ -195,24 +198,42 @@ class Authenticator:
         _refuse_foreign_origin(request)
         return Access(principal, self.registry)
 
+    def admit(self, request: Request) -> Access | None:
+        """The same at the door of a route: it counts, and raises 429 for a key that has made too many requests."""
+        access = self.access(request)
+        if access is not None and self._limit is not None:
+            wait_s = self._limit.retry_after_s(access.principal.key_id)
+            if wait_s is not None:
+                raise too_many_requests(wait_s)
+        return access
+
     def _by_bearer(self, credential: str) -> Principal:
         if self._tokens is not None and self._tokens.looks_like_one(credential):
             try:
                 return self._tokens.principal(credential)
             except BadToken as wrong:
-                raise not_signed_in(f"This access token does not count: {wrong}.") from wrong
+                raise not_signed_in(
+                    f"This access token does not count: {wrong}.", f"此访问令牌无效：{wrong}。"
+                ) from wrong
         principal = self.by_key(credential)
         if principal is None:
-            raise not_signed_in("This API key is unknown or revoked.")
+            raise not_signed_in("This API key is unknown or revoked.", "此密钥不存在或已被吊销。")
         return principal
 
     def _sign(self, body: str) -> str:
         return hmac.new(self._secret, body.encode(), hashlib.sha256).hexdigest()
 
 
-def not_signed_in(detail: str) -> Problem:
+def not_signed_in(detail: str, zh: str = "请登录，或随请求发送有效的密钥。") -> Problem:
     """401 with the challenge."""
-    return Problem(401, "not_signed_in", detail, headers={"WWW-Authenticate": 'Bearer realm="keycounty"'})
+    return Problem(401, "not_signed_in", detail, headers={"WWW-Authenticate": 'Bearer realm="keycounty"'}, zh=zh)
+
+
+def too_many_requests(wait_s: int) -> Problem:
+    """429 with the seconds to wait."""
+    detail = f"This key has made too many requests; go on in {wait_s} s."
+    zh = f"此密钥的请求过于频繁，请在 {wait_s} 秒后继续。"
+    return Problem(429, "too_many_requests", detail, headers={"Retry-After": str(wait_s)}, zh=zh)
 
 
 def _refuse_foreign_origin(request: Request) -> None:
@@ -221,13 +242,14 @@ def _refuse_foreign_origin(request: Request) -> None:
         return
     origin = request.headers.get("origin", "")
     if origin.partition("://")[2] != request.headers.get("host"):
-        raise forbidden("A change by session must come from a page of this site.")
+        raise forbidden("A change by session must come from a page of this site.", "登录会话只能从本站页面提交更改。")
 
 
-def current_access(request: Request) -> Access:
+async def current_access(request: Request) -> Access:
     """FastAPI dependency: the access behind the request, else 401."""
+    # FastAPI runs a plain function in a thread: for this look-up in memory that costs more than the look-up.
     authenticator: Authenticator = request.app.state.auth
-    access = authenticator.access(request)
+    access = authenticator.admit(request)
     if access is None:
         raise not_signed_in("Send `Authorization: Bearer <api key>`, or sign in.")
     request.state.principal = access.principal

@@ -29,11 +29,23 @@ def decode_cursor(cursor: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        error = FieldError(
-            "query:cursor", "cursor", "This is no cursor of ours; leave it out to start from the beginning."
-        )
-        raise Problem(400, "cursor", error.detail, [error])
+        raise not_a_cursor()
     return found
+
+
+def number_in(cursor: str | None, name: str) -> int:
+    """The number after which a list goes on, 0 without a cursor. Raises a 400 problem for a cursor of another list."""
+    found = decode_cursor(cursor).get(name) if cursor else 0
+    if type(found) is not int or not 0 <= found < 2**53:
+        raise not_a_cursor()
+    return found
+
+
+def not_a_cursor() -> Problem:
+    """400: the text is no cursor of this list."""
+    detail = "This is no cursor of this list; leave it out to start from the beginning."
+    zh = "这不是本列表的游标；去掉它即可从头开始。"
+    return Problem(400, "cursor", detail, [FieldError("query:cursor", "cursor", detail)], zh=zh)
 
 
 def page(items: Sequence[Any], next_position: dict[str, Any] | None) -> dict[str, Any]:

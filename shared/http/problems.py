@@ -10,25 +10,29 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from shared.errors import Unavailable
+from shared.web.languages import Language, language_of
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
-    400: "Bad request",
-    401: "Not signed in",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "Conflict",
-    412: "Changed meanwhile",
-    413: "Too large",
-    415: "Media type not supported",
-    422: "Not valid",
-    428: "Precondition required",
-    429: "Too many requests",
-    500: "Internal error",
-    503: "Not available",
-    507: "Store is full",
+    400: ("Bad request", "请求有误"),
+    401: ("Not signed in", "未登录"),
+    403: ("Not allowed", "无权操作"),
+    404: ("Not found", "未找到"),
+    405: ("Method not allowed", "不支持该方法"),
+    409: ("Conflict", "状态冲突"),
+    412: ("Changed meanwhile", "内容已被更改"),
+    413: ("Too large", "内容过大"),
+    415: ("Media type not supported", "不支持该文件类型"),
+    422: ("Not valid", "内容有误"),
+    428: ("Precondition required", "缺少前提条件"),
+    429: ("Too many requests", "请求过于频繁"),
+    500: ("Internal error", "内部错误"),
+    503: ("Not available", "暂不可用"),
+    507: ("Store is full", "存储空间已满"),
 }
+_OTHER = ("Problem", "出现问题")
+_PARTS_ZH = {"store": "存储", "broker": "消息服务", "identity provider": "身份认证服务"}
+DISK = "disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,9 @@ class FieldError:
 
 @dataclass
 class Problem(Exception):
-    """Raise it anywhere below a route; the app answers with it. `code` becomes the last part of `type`."""
+    """Raise it anywhere below a route; the app answers with it. `code` becomes the last part of `type`, `zh` is the
+    detail for who reads Chinese.
+    """
 
     status: int
     code: str
@@ -53,17 +59,19 @@ class Problem(Exception):
     errors: Sequence[FieldError] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    zh: str = ""
 
     def __post_init__(self) -> None:
         super().__init__(f"{self.status} {self.code}: {self.detail}")
 
-    def document(self, instance: str) -> dict[str, Any]:
+    def document(self, instance: str, language: Language = "en") -> dict[str, Any]:
         """The body as RFC 9457 wants it."""
+        chinese = language == "zh-CN"
         found: dict[str, Any] = {
             "type": f"urn:keycounty:problem:{self.code}",
-            "title": _TITLES.get(self.status, "Problem"),
+            "title": _TITLES.get(self.status, _OTHER)[chinese],
             "status": self.status,
-            "detail": self.detail,
+            "detail": (self.zh if chinese else "") or self.detail,
             "instance": instance,
             **self.extra,
         }
@@ -72,14 +80,22 @@ class Problem(Exception):
         return found
 
 
-def not_found(detail: str = "There is nothing here that you may read.") -> Problem:
+def not_found(
+    detail: str = "There is nothing here that you may read.", zh: str = "这里没有您可以查看的内容。"
+) -> Problem:
     """404: unknown, or out of the caller's scope."""
-    return Problem(404, "not_found", detail)
+    return Problem(404, "not_found", detail, zh=zh)
 
 
-def forbidden(detail: str) -> Problem:
+def forbidden(detail: str, zh: str = "您的角色无权进行此操作。") -> Problem:
     """403: the caller's role never may."""
-    return Problem(403, "forbidden", detail)
+    return Problem(403, "forbidden", detail, zh=zh)
+
+
+def too_large(limit_kib: int) -> Problem:
+    """413: the body is over its limit."""
+    size = f"{limit_kib // 1024} MiB" if limit_kib >= 1024 else f"{limit_kib} KiB"
+    return Problem(413, "too_large", f"The body is larger than {size}.", zh=f"内容超过 {size}。")
 
 
 def conflict(code: str, detail: str) -> Problem:
@@ -95,23 +111,29 @@ def invalid(errors: Sequence[FieldError], detail: str | None = None) -> Problem:
         "invalid",
         detail or f"{count} {'thing is' if count == 1 else 'things are'} wrong with the request.",
         tuple(errors),
+        zh=detail or f"共有 {count} 处错误。",
     )
 
 
 def unavailable(error: Unavailable) -> Problem:
-    """503 with `Retry-After` in whole seconds."""
-    retry = str(max(1, round(error.retry_after_s)))
+    """503, or 507 for a disk without room, with `Retry-After` in whole seconds."""
+    headers = {"Retry-After": str(max(1, round(error.retry_after_s)))}
+    if error.part == DISK:
+        detail = "The store's disk is full; nothing was done. Try again when there is room."
+        return Problem(507, "disk_full", detail, headers=headers, zh="存储磁盘已满，未做任何更改；腾出空间后请重试。")
     return Problem(
         503,
-        f"{error.part}_unavailable",
+        f"{error.part.replace(' ', '_')}_unavailable",
         f"The {error.part} is away; nothing was done. Try again.",
-        headers={"Retry-After": retry},
+        headers=headers,
+        zh=f"{_PARTS_ZH.get(error.part, error.part)}暂不可用，未做任何更改；请稍后重试。",
     )
 
 
 def respond(request: Request, problem: Problem) -> JSONResponse:
     """The answer for a problem."""
-    return JSONResponse(problem.document(request.url.path), problem.status, dict(problem.headers), MEDIA_TYPE)
+    document = problem.document(request.url.path, language_of(request))
+    return JSONResponse(document, problem.status, dict(problem.headers), MEDIA_TYPE)
 
 
 async def on_problem(request: Request, error: Exception) -> JSONResponse:
@@ -126,9 +148,11 @@ async def on_unavailable(request: Request, error: Exception) -> JSONResponse:
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    title = _TITLES.get(error.status_code, "Problem")
+    title, zh = _TITLES.get(error.status_code, _OTHER)
     code = title.lower().replace(" ", "_")
-    return respond(request, Problem(error.status_code, code, str(error.detail), headers=error.headers or {}))
+    return respond(
+        request, Problem(error.status_code, code, str(error.detail), headers=error.headers or {}, zh=f"{zh}。")
+    )
 
 
 async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
@@ -141,7 +165,12 @@ async def on_bug(request: Request, _: Exception) -> JSONResponse:
     """A bug: says nothing of the inside; the log has the rest under the same correlation id."""
     return respond(
         request,
-        Problem(500, "internal_error", "Something went wrong here; it has been logged under this correlation id."),
+        Problem(
+            500,
+            "internal_error",
+            "Something went wrong here; it has been logged under this correlation id.",
+            zh="服务内部出错，已按此关联编号记录。",
+        ),
     )
 
 

@@ -27,10 +27,10 @@ class SignInNeeded(Exception):
     """Raised by `page_access`: the browser is sent to the sign-in page and comes back."""
 
 
-def page_access(request: Request) -> Access:
+async def page_access(request: Request) -> Access:
     """FastAPI dependency of pages: the access behind the request, else the sign-in page."""
     authenticator: Authenticator = request.app.state.auth
-    access = authenticator.access(request)
+    access = authenticator.admit(request)
     if access is None:
         raise SignInNeeded
     return access

@@ -5,13 +5,12 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 
 from services.intake.handlers import Sender
-from services.intake.limiting import RateLimit
-from services.intake.rules.faults import Faulty
+from services.intake.rules.faults import Fault, Faulty, fault
 from services.intake.rules.standing import By
 from services.intake.texts import field_errors
-from shared.http.auth import Access, current_access
+from shared.http.auth import Access
 from shared.http.permissions import Action, Role
-from shared.http.problems import FieldError, Problem, invalid
+from shared.http.problems import Problem, invalid
 from shared.telemetry import correlation_id
 from shared.web.languages import Language, language_of
 
@@ -19,22 +18,10 @@ BY_ROLE: dict[Role, By] = {Role.ENTERPRISE: "enterprise", Role.COUNTY: "county",
 KEY_LIMIT = 255
 
 
-async def _current(request: Request) -> Access:
-    # FastAPI runs a plain function in a thread: for this look-up in memory that costs more than the look-up.
-    access = current_access(request)
-    limit: RateLimit = request.app.state.rate_limit
-    if (wait_s := limit.retry_after_s(access.principal.key_id)) is not None:
-        raise Problem(
-            429, "too_many_requests", "This key has made too many requests.", headers={"Retry-After": str(wait_s)}
-        )
-    return access
-
-
 async def _language(request: Request) -> Language:
     return language_of(request)
 
 
-Caller = Annotated[Access, Depends(_current)]
 Spoken = Annotated[Language, Depends(_language)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
@@ -49,28 +36,26 @@ def sender_of(access: Access, request: Request | None = None) -> Sender:
     return Sender(principal.id, principal.key_id, by, principal.team, correlation_id.get(), trace)
 
 
-def idempotency_key(key: str | None) -> str:
+def idempotency_key(key: str | None, language: Language) -> str:
     """The header's value. 400 without it."""
     if key is None or not key.strip():
-        detail = (
-            "Send an Idempotency-Key header: a repeat with the same key and body gets the same answer and counts once."
-        )
-        raise Problem(
-            400, "idempotency_key_required", detail, [FieldError("header:Idempotency-Key", "missing", detail)]
-        )
+        raise refusal(400, fault("header:Idempotency-Key", "idempotency_key_required"), language)
     if len(key) > KEY_LIMIT:
-        detail = f"The Idempotency-Key has more than {KEY_LIMIT} characters."
-        raise Problem(
-            400, "idempotency_key_too_long", detail, [FieldError("header:Idempotency-Key", "too_long", detail)]
-        )
+        raise refusal(400, fault("header:Idempotency-Key", "too_long", max_length=KEY_LIMIT), language)
     return key
+
+
+def refusal(status: int, found: Fault, language: Language) -> Problem:
+    """One thing wrong with what came around the body, in the caller's language."""
+    error = field_errors([found], language)[0]
+    return Problem(status, found.code, error.detail, [error], zh=error.detail)
 
 
 def problem_of(faulty: Faulty, language: Language) -> Problem:
     """422 with every fault; a key that was used for another body has a type of its own."""
     errors = field_errors(faulty.faults, language)
     if any(fault.code == "idempotency_key_reused" for fault in faulty.faults):
-        return Problem(422, "idempotency_key_reused", errors[0].detail, errors)
+        return Problem(422, "idempotency_key_reused", errors[0].detail, errors, zh=errors[0].detail)
     return invalid(errors)
 
 

@@ -1,10 +1,10 @@
 """Intake's stores in memory, for tests and dry runs: the same behaviour as MongoDB's, with faults to inject."""
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import IO, Any
 
 from services.intake.ports import Added, EvidenceFile, Tally, Waiting, Wanted
 from services.intake.records import Head, Lease, Submission
@@ -104,6 +104,11 @@ class MemorySubmissionStore:
         self.faults.pass_or_raise()
         found = [each for each in self._by_id.values() if each.subject == subject and each.seq > after]
         return [each.receipt for each in sorted(found, key=lambda each: each.seq)][:limit]
+
+    async def versions(self, subject: str, version_key: str) -> Sequence[Submission]:
+        self.faults.pass_or_raise()
+        every = (each for each in self._by_id.values() if (each.subject, each.version_key) == (subject, version_key))
+        return [replace(each, record=b"") for each in sorted(every, key=lambda each: each.seq)]
 
     async def listed(self, wanted: Wanted, limit: int) -> Sequence[Submission]:
         self.faults.pass_or_raise()
@@ -221,20 +226,21 @@ class MemoryEvidenceStore:
         self.faults.pass_or_raise()
         return frozenset(sha256 for sha256 in hashes if sha256 in self._files)
 
-    async def put(self, file: EvidenceFile, content: bytes) -> bool:
+    async def put(self, file: EvidenceFile, content: IO[bytes]) -> bool:
         self.faults.pass_or_raise()
         if file.sha256 in self._files:
             return False
-        self._files[file.sha256] = (file, content)
+        self._files[file.sha256] = (file, content.read())
         return True
 
     async def describe(self, sha256: str) -> EvidenceFile | None:
         self.faults.pass_or_raise()
         return self._files[sha256][0] if sha256 in self._files else None
 
-    async def content(self, sha256: str) -> bytes | None:
+    async def content(self, sha256: str) -> AsyncIterator[bytes]:
         self.faults.pass_or_raise()
-        return self._files[sha256][1] if sha256 in self._files else None
+        if sha256 in self._files:
+            yield self._files[sha256][1]
 
     async def mention(self, hashes: Iterable[str], unit_id: str, enterprise_id: str | None) -> None:
         self.faults.pass_or_raise()

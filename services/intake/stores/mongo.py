@@ -1,8 +1,8 @@
 """Intake's other stores in MongoDB, and all indexes: the registry as a list of changes, leases by the store's clock."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import IO, Any
 
 from services.intake.ports import EvidenceFile
 from services.intake.records import Lease
@@ -109,7 +109,7 @@ def _in(seconds: float) -> dict[str, Any]:
 
 
 class MongoEvidenceStore:
-    """Evidence files in GridFS, by their hash; the hash is the id, so a file is there once."""
+    """Evidence files in GridFS under their hash as name."""
 
     def __init__(self, database: Database) -> None:
         self._files = database.bucket("evidence")
@@ -117,10 +117,10 @@ class MongoEvidenceStore:
         self._mentions = database.collection("evidence_mentions")
 
     async def known(self, hashes: Iterable[str]) -> frozenset[str]:
-        found = await self._found.find({"_id": {"$in": list(hashes)}}, {"_id": 1}).to_list(None)
-        return frozenset(document["_id"] for document in found)
+        found = await self._found.find({"filename": {"$in": list(hashes)}}, {"filename": 1}).to_list(None)
+        return frozenset(document["filename"] for document in found)
 
-    async def put(self, file: EvidenceFile, content: bytes) -> bool:
+    async def put(self, file: EvidenceFile, content: IO[bytes]) -> bool:
         told = {
             "media_type": file.media_type,
             "name": file.name,
@@ -137,8 +137,8 @@ class MongoEvidenceStore:
             sha256, told["media_type"], told["name"], told["length"], told["uploaded_by"], told["principal"]
         )
 
-    async def content(self, sha256: str) -> bytes | None:
-        return await self._files.get(sha256)
+    def content(self, sha256: str) -> AsyncIterator[bytes]:
+        return self._files.chunks(sha256)
 
     async def mention(self, hashes: Iterable[str], unit_id: str, enterprise_id: str | None) -> None:
         place = {"unit_id": unit_id, "enterprise_id": enterprise_id}

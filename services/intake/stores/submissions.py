@@ -123,6 +123,10 @@ class MongoSubmissionStore:
         )
         return [document["receipt"] for document in await cursor.to_list(None)]
 
+    async def versions(self, subject: str, version_key: str) -> Sequence[Submission]:
+        cursor = self._found.find({"subject": subject, "version_key": version_key}, {"record": 0}).sort([("seq", 1)])
+        return await self._whole(await cursor.to_list(None))
+
     async def listed(self, wanted: Wanted, limit: int) -> Sequence[Submission]:
         cursor = (
             self._found.find(_query(wanted), {"record": 0, "value": 0})

@@ -1,6 +1,7 @@
 """One suite over intake's stores in memory and in MongoDB: what committer, outbox, book and leases rest on."""
 
 import asyncio
+import io
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -208,6 +209,14 @@ async def test_a_chain_is_read_in_order_and_in_pages(stores: Stores) -> None:
     assert [receipt["seq"] for receipt in await stores.submissions.chain("E1", 1, 1)] == [2]
 
 
+async def test_the_versions_of_one_submission_key_are_listed_oldest_first(stores: Stores) -> None:
+    first, second = submission(seq=1, version_key="a"), submission(seq=3, version_key="a", value=b'{"x": 1}')
+    other = submission("E2", seq=1, version_key="a")
+    await stores.submissions.add([first, submission(seq=2, version_key="b"), second, other])
+    found = await stores.submissions.versions("E1", "a")
+    assert [(each.id, each.value) for each in found] == [(first.id, b"{}"), (second.id, b'{"x": 1}')]
+
+
 async def test_lists_keep_to_the_scope_and_page_by_position(stores: Stores) -> None:
     mine = [submission("E1", seq) for seq in (1, 2, 3)]
     await stores.submissions.add([*mine, submission("E2", 1, unit_id="fangshan", kind="accident")])
@@ -281,13 +290,13 @@ async def test_replicas_are_counted_while_they_live(stores: Stores) -> None:
 
 async def test_an_evidence_file_is_there_once(stores: Stores) -> None:
     file = EvidenceFile("a" * 64, "image/png", "p.png", 3, "k-1", "enterprise:E1")
-    assert await stores.evidence.put(file, b"png")
-    assert not await stores.evidence.put(replace(file, name="other.png"), b"png")
+    assert await stores.evidence.put(file, io.BytesIO(b"png"))
+    assert not await stores.evidence.put(replace(file, name="other.png"), io.BytesIO(b"png"))
     assert await stores.evidence.describe(file.sha256) == file
-    assert await stores.evidence.content(file.sha256) == b"png"
+    assert b"".join([piece async for piece in stores.evidence.content(file.sha256)]) == b"png"
     assert await stores.evidence.known([file.sha256, "b" * 64]) == {file.sha256}
     assert await stores.evidence.describe("b" * 64) is None
-    assert await stores.evidence.content("b" * 64) is None
+    assert [piece async for piece in stores.evidence.content("b" * 64)] == []
     assert not await stores.evidence.mentioned(file.sha256, None, None)
     await stores.evidence.mention([file.sha256], "linzi", "E1")
     assert await stores.evidence.mentioned(file.sha256, frozenset({"linzi"}), None)

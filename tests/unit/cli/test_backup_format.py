@@ -123,8 +123,8 @@ async def test_a_manifest_that_points_outside_its_folder_is_refused(tmp_path: Pa
 
 
 async def test_evidence_whose_content_has_another_hash_is_not_backed_up_silently(tmp_path: Path) -> None:
-    await archive.write_documents(tmp_path / FILES.file, each({"_id": "0" * 64}))
-    await archive.write_documents(tmp_path / CHUNKS.file, each({"_id": 1, "files_id": "0" * 64, "n": 0, "data": b"x"}))
+    await archive.write_documents(tmp_path / FILES.file, each({"_id": 7, "filename": "0" * 64}))
+    await archive.write_documents(tmp_path / CHUNKS.file, each({"_id": 1, "files_id": 7, "n": 0, "data": b"x"}))
     with pytest.raises(BackupError, match="not whole"):
         taking.check_evidence(tmp_path)
 

@@ -15,6 +15,7 @@ from shared.events.registry import RegistryPut
 from shared.health import Health
 from shared.http.app import SUBMISSION_LIMIT, create_app
 from shared.http.auth import Access, Authenticator, Current, hash_key
+from shared.http.limiting import RateLimit
 from shared.http.permissions import Action
 from shared.registry import Registry
 from shared.settings import Settings
@@ -22,6 +23,7 @@ from shared.telemetry import Metrics
 from shared.web.pages import Pages, page_access
 
 NOW = datetime(2023, 2, 20, 9, tzinfo=UTC)
+PER_MINUTE = 5
 
 
 class Body(BaseModel):
@@ -81,7 +83,7 @@ def app() -> FastAPI:
         return "the broker does not answer"
 
     health.add("broker", broken)
-    auth = Authenticator(registry, None, b"s" * 32, lambda: NOW)
+    auth = Authenticator(registry, None, b"s" * 32, lambda: NOW, limit=RateLimit(PER_MINUTE))
     made = create_app(
         service="reporting",
         title="Test",
@@ -89,7 +91,7 @@ def app() -> FastAPI:
         metrics=Metrics(),
         auth=auth,
         routers=[routes(pages)],
-        large=["/v1/batch"],
+        large={"/v1/batch": 4 * SUBMISSION_LIMIT},
     )
     pages.install(made)
     return made
@@ -217,3 +219,13 @@ async def test_the_sign_in_page_speaks_both_languages(client: httpx.AsyncClient,
     answer = await client.get(f"/login?lang={lang}")
     assert text in answer.text
     assert f'<html lang="{lang}">' in answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/mine", "/page"])
+async def test_a_key_over_its_rate_is_told_when_to_come_back(client: httpx.AsyncClient, path: str) -> None:
+    statuses = [(await client.get(path, headers=SIGNED)).status_code for _ in range(PER_MINUTE)]
+    assert 429 not in statuses
+    refused = await client.get(path, headers=SIGNED)
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:keycounty:problem:too_many_requests")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert (await client.get("/health/live", headers=SIGNED)).status_code == 200

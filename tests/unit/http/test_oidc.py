@@ -211,7 +211,8 @@ async def test_a_request_with_a_token_is_answered_like_one_with_a_key(served: st
     app = create_app(service="t", title="t", health=Health(), metrics=Metrics(), auth=auth, routers=[router])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
         good = await client.get("/v1/me", headers={"authorization": f"Bearer {issued()}"})
-        expired = await client.get("/v1/me", headers={"authorization": f"Bearer {issued(exp=AT - 999)}"})
+        late = {"authorization": f"Bearer {issued(exp=AT - 999)}", "accept-language": "en"}
+        expired = await client.get("/v1/me", headers=late)
         unknown = await client.get("/v1/me", headers={"authorization": "Bearer kc_00"})
     assert (good.status_code, good.json()) == (200, {"role": "county"})
     assert expired.status_code == unknown.status_code == 401
