@@ -240,7 +240,7 @@ class Attack:
         found: set[str] = set()
         cursor = ""
         while True:
-            page = self.county.system.ok("GET", "intake", f"/v1/inspections?limit=500{cursor}", "national")
+            page = self.county.system.ok("GET", "intake", f"/v1/inspections?kind=&limit=500{cursor}", "national")
             found |= {each["submission_id"] for each in page["items"]}
             if page["next_cursor"] is None:
                 return found

@@ -136,6 +136,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "There is a submission for the same stage and checklist ({earlier}): give `supersedes_reason` to replace it.",
         "同一阶段、同一检查表已有提交（{earlier}）：替换须填写 supersedes_reason（原因）。",
     ),
+    "idempotency_key_required": (
+        "Send an Idempotency-Key header: a repeat with the same key and body gets the same answer and counts once.",
+        "请发送 Idempotency-Key 请求头：相同的键与内容重复提交只计一次，并得到同样的回答。",
+    ),
     "idempotency_key_reused": (
         "This Idempotency-Key was used for another body; take a new one.",
         "此 Idempotency-Key 已用于其他内容，请换用新的。",
@@ -164,6 +168,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "scope_too_wide": ("A county issues keys for enterprises of its own units only.", "县级只能为本辖区企业发放密钥。"),
     # Files
+    "evidence_type": (
+        "Send one of {types}, with its content type.",
+        "请发送以下类型之一的文件，并注明其类型：{types}。",
+    ),
+    "batch_type": (
+        "Send application/x-ndjson, text/csv or an XLSX file.",
+        "请发送 NDJSON、CSV 或 XLSX 文件。",
+    ),
+    "no_file": ("The form holds no file.", "表单中没有文件。"),
     "not_readable": ("The file cannot be read: {error}", "文件无法读取：{error}"),
     "unknown_column": ("The column {column} is not known.", "未知的列：{column}。"),
     "cell_not_valid": ("{value} is not valid in the column {column}.", "“{value}”不能用于“{column}”列。"),

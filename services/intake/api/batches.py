@@ -10,16 +10,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from starlette.datastructures import UploadFile
 
-from services.intake.api.callers import Caller, Spoken, in_scope, problem_of, sender_of
+from services.intake.api.callers import Spoken, in_scope, problem_of, refusal, sender_of
 from services.intake.api.submissions import RESOURCES, Resource
 from services.intake.batch import Line, Outcome, ndjson_lines, sheet_lines, take
 from services.intake.columns import Family
 from services.intake.handlers import Intake, Sender
-from services.intake.rules.faults import Faulty
+from services.intake.rules.faults import Faulty, fault
 from services.intake.sheets import cell_of
 from services.intake.spreadsheets import XLSX
 from services.intake.texts import field_errors
-from shared.http.problems import FieldError, Problem
+from shared.http.auth import Current
 from shared.web.languages import Language
 
 LIMIT = 512 * 1024 * 1024
@@ -29,6 +29,7 @@ FAMILIES: dict[Family, str] = {
     "hazard-units": "hazard_unit",
     "rectifications": "rectification",
 }
+PATHS = tuple(f"{RESOURCES[kind].path}/batch" for kind in FAMILIES.values())
 
 
 def router(intake: Intake) -> APIRouter:
@@ -40,13 +41,13 @@ def router(intake: Intake) -> APIRouter:
 
 
 def _add(found: APIRouter, intake: Intake, family: Family, resource: Resource) -> None:
-    async def post_batch(request: Request, access: Caller, language: Spoken) -> StreamingResponse:
+    async def post_batch(request: Request, access: Current, language: Spoken) -> StreamingResponse:
         """Takes the good lines of a file and names the bad ones; sending it again changes nothing."""
         action = resource.action(access.principal.role, None)
         access.require_role(action)
-        file, media_type, name = await _file(request)
+        file, media_type, name = await _file(request, language)
         try:
-            lines = _lines(file, family, media_type, name)
+            lines = _lines(file, family, media_type, name, language)
             first = await asyncio.to_thread(next, lines, None)
         except Faulty as faulty:
             file.close()
@@ -103,7 +104,7 @@ def _chain(first: Line | None, rest: Iterator[Line]) -> Iterator[Line]:
         yield from rest
 
 
-def _lines(file: BinaryIO, family: Family, media_type: str, name: str) -> Iterator[Line]:
+def _lines(file: BinaryIO, family: Family, media_type: str, name: str, language: Language) -> Iterator[Line]:
     file.seek(0)
     start = file.read(4)
     file.seek(0)
@@ -116,30 +117,22 @@ def _lines(file: BinaryIO, family: Family, media_type: str, name: str) -> Iterat
         or name
     ):
         return ndjson_lines(file)
-    detail = "Send application/x-ndjson, text/csv or an XLSX file."
-    raise Problem(415, "batch_type", detail, [FieldError("header:Content-Type", "batch_type", detail)])
+    raise refusal(415, fault("header:Content-Type", "batch_type"), language)
 
 
-async def _file(request: Request) -> tuple[BinaryIO, str, str]:
+async def _file(request: Request, language: Language) -> tuple[BinaryIO, str, str]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
-        return await _from_form(request)
+        return await _from_form(request, language)
     file: Any = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when the answer has been sent
-    taken = 0
     async for chunk in request.stream():
-        taken += len(chunk)
-        if taken > LIMIT:
-            file.close()
-            raise Problem(413, "too_large", f"A batch may have {LIMIT // 1024 // 1024} MiB.")
         file.write(chunk)
     return file, media_type, ""
 
 
-async def _from_form(request: Request) -> tuple[BinaryIO, str, str]:
+async def _from_form(request: Request, language: Language) -> tuple[BinaryIO, str, str]:
     form = await request.form(max_files=1, max_fields=20)
     upload = next((value for value in form.values() if isinstance(value, UploadFile)), None)
     if upload is None:
-        raise Problem(400, "no_file", "The form holds no file.", [FieldError("/file", "missing", "Choose a file.")])
-    if (upload.size or 0) > LIMIT:
-        raise Problem(413, "too_large", f"A batch may have {LIMIT // 1024 // 1024} MiB.")
+        raise refusal(400, fault("/file", "no_file"), language)
     return upload.file, (upload.content_type or "").partition(";")[0].lower(), (upload.filename or "").lower()

@@ -6,13 +6,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.intake.api.callers import Caller, Spoken, problem_of
+from services.intake.api.callers import Spoken, problem_of
 from services.intake.book import Book
 from services.intake.rules.bodies import Body
 from services.intake.rules.faults import Fault, Faulty, fault
 from services.intake.rules.parsing import parse
 from shared.clock import Clock
-from shared.http.auth import Access, hash_key, new_key
+from shared.http.auth import Access, Current, hash_key, new_key
 from shared.http.permissions import Action, Role
 from shared.http.problems import forbidden, not_found
 from shared.registry import Registry
@@ -46,7 +46,7 @@ def router(book: Book, now: Clock, random_bytes: Callable[[int], bytes]) -> APIR
         )
 
     @found.post("", status_code=201, response_model=None)
-    async def issue(request: Request, access: Caller, language: Spoken) -> dict[str, str]:
+    async def issue(request: Request, access: Current, language: Spoken) -> dict[str, str]:
         """Issues a key: shown in this answer and never again."""
         access.require_role(Action.ISSUE_KEYS)
         try:
@@ -58,7 +58,7 @@ def router(book: Book, now: Clock, random_bytes: Callable[[int], bytes]) -> APIR
         return {"key_id": key_id, "key": key}
 
     @found.delete("/{key_id}", response_model=None)
-    async def revoke(key_id: str, access: Caller) -> Response:
+    async def revoke(key_id: str, access: Current) -> Response:
         """Revokes a key: everywhere within a second."""
         access.require_role(Action.ISSUE_KEYS)
 

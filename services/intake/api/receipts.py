@@ -4,10 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.intake.api.callers import Caller
 from services.intake.ports import SubmissionStore
-from shared.http.auth import Access
-from shared.http.paging import Cursor, Limit, decode_cursor, page
+from shared.http.auth import Access, Current
+from shared.http.paging import Cursor, Limit, number_in, page
 from shared.http.permissions import Action
 from shared.http.problems import not_found
 from shared.receipts import SigningKeys
@@ -18,13 +17,11 @@ def router(submissions: SubmissionStore, keys: SigningKeys) -> APIRouter:
     found = APIRouter()
 
     @found.get("/v1/receipts/{subject}", response_model=None)
-    async def chain(subject: str, access: Caller, limit: Limit = 500, cursor: Cursor = None) -> dict[str, Any]:
+    async def chain(subject: str, access: Current, limit: Limit = 500, cursor: Cursor = None) -> dict[str, Any]:
         """The receipts of an enterprise or unit, oldest first."""
         access.require_role(Action.READ_SUBMISSIONS)
         _require_subject(access, subject)
-        position = decode_cursor(cursor).get("seq", 0) if cursor else 0
-        after = position if isinstance(position, int) else 0
-        receipts = await submissions.chain(subject, after, limit + 1)
+        receipts = await submissions.chain(subject, number_in(cursor, "seq"), limit + 1)
         following = {"seq": receipts[limit - 1]["seq"]} if len(receipts) > limit else None
         return {"subject": subject, **page(receipts[:limit], following)}
 

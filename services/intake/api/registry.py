@@ -5,14 +5,14 @@ from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Header, Request, Response
 
-from services.intake.api.callers import Caller, Spoken, problem_of
+from services.intake.api.callers import Spoken, problem_of
 from services.intake.book import Book
 from services.intake.rules.faults import Faulty, fault
 from services.intake.rules.parsing import parse
 from services.intake.rules.registry import SHAPES, Authority, RegistryKind, faults_of, references_to
 from services.intake.sealing import SealContacts
 from shared.clock import Clock
-from shared.http.auth import Access
+from shared.http.auth import Access, Current
 from shared.http.paging import Cursor, Limit, decode_cursor, page
 from shared.http.permissions import Action
 from shared.http.problems import Problem, conflict, not_found
@@ -34,7 +34,7 @@ def router(book: Book, now: Clock, seal: SealContacts) -> APIRouter:
         kind: RegistryKind,
         id: str,
         request: Request,
-        access: Caller,
+        access: Current,
         language: Spoken,
         if_match: Condition = None,
         if_none_match: Condition = None,
@@ -58,7 +58,7 @@ def router(book: Book, now: Clock, seal: SealContacts) -> APIRouter:
         return _answer(kind, id, change.object or {}, change.revision, 201 if was_new else 200)
 
     @found.get("/{kind}/{id}", response_model=None)
-    async def get(kind: RegistryKind, id: str, access: Caller, if_none_match: Condition = None) -> Response:
+    async def get(kind: RegistryKind, id: str, access: Current, if_none_match: Condition = None) -> Response:
         """An object, with its ETag."""
         found = book.registry.get(kind, id)
         if found is None or not _may_read(access, kind, id, found):
@@ -70,7 +70,7 @@ def router(book: Book, now: Clock, seal: SealContacts) -> APIRouter:
         return _answer(kind, id, found, revision, 200)
 
     @found.delete("/{kind}/{id}", response_model=None)
-    async def delete(kind: RegistryKind, id: str, access: Caller, if_match: Condition = None) -> Response:
+    async def delete(kind: RegistryKind, id: str, access: Current, if_match: Condition = None) -> Response:
         """Deletes an object that nothing refers to."""
         access.require_role(_action(kind))
 
@@ -87,7 +87,7 @@ def router(book: Book, now: Clock, seal: SealContacts) -> APIRouter:
 
     @found.get("/{kind}", response_model=None)
     async def list_kind(
-        kind: RegistryKind, access: Caller, limit: Limit = 100, cursor: Cursor = None
+        kind: RegistryKind, access: Current, limit: Limit = 100, cursor: Cursor = None
     ) -> dict[str, Any]:
         """The objects of a kind that the caller may read, by id."""
         access.require_role(Action.READ_REGISTRY)

@@ -1,6 +1,5 @@
-"""Routes that take submissions, withdraw what was declared, and read submissions back."""
+"""Routes that take submissions and withdraw what was declared."""
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -9,7 +8,6 @@ import rfc8785
 from fastapi import APIRouter, Query, Request, Response
 
 from services.intake.api.callers import (
-    Caller,
     Key,
     Spoken,
     idempotency_key,
@@ -19,14 +17,11 @@ from services.intake.api.callers import (
     sender_of,
 )
 from services.intake.handlers import Intake, Posted, faults_of, faults_of_part, open_evidence, rehearse, submit
-from services.intake.ports import Wanted
-from services.intake.records import Submission, rfc3339
 from services.intake.rules import bodies
 from services.intake.rules.checks import assess, check
 from services.intake.rules.faults import Faulty
 from services.intake.rules.parsing import Malformed, parse
-from shared.http.auth import Access
-from shared.http.paging import Cursor, Limit, decode_cursor, page
+from shared.http.auth import Access, Current
 from shared.http.permissions import Action, Role
 from shared.http.problems import not_found
 
@@ -70,16 +65,15 @@ def router(intake: Intake) -> APIRouter:
         _add_post(found, intake, kind, resource)
     for kind, path in (("hazard_unit", "/v1/hazard-units/{id}"), ("installation", "/v1/installations/{id}")):
         _add_withdrawal(found, intake, kind, path)
-    _add_reads(found, intake)
     return found
 
 
 def _add_post(found: APIRouter, intake: Intake, kind: str, resource: Resource) -> None:
     async def post(
-        request: Request, access: Caller, language: Spoken, key: Key = None, dry_run: bool = False
+        request: Request, access: Current, language: Spoken, key: Key = None, dry_run: bool = False
     ) -> Response:
         access.require_role(resource.action(access.principal.role, None))
-        given = idempotency_key(key)
+        given = idempotency_key(key, language)
         try:
             return await _take(intake, resource, request, access, given, dry_run)
         except Faulty as faulty:
@@ -154,7 +148,7 @@ def _json(document: Mapping[str, Any], status: int) -> Response:
 
 def _add_assess(found: APIRouter, intake: Intake) -> None:
     @found.post("/v1/hazard-units/assess", response_model=None, openapi_extra=body_of(bodies.Assessment))
-    async def assess_hazard_unit(request: Request, _: Caller, language: Spoken) -> dict[str, Any]:
+    async def assess_hazard_unit(request: Request, _: Current, language: Spoken) -> dict[str, Any]:
         """S, R and level of a hazard unit by GB 18218-2018; nothing is stored."""
         try:
             body = parse(bodies.Assessment, await request.body())
@@ -182,7 +176,7 @@ def _add_withdrawal(found: APIRouter, intake: Intake, kind: Any, path: str) -> N
     async def withdraw(
         id: str,
         request: Request,
-        access: Caller,
+        access: Current,
         language: Spoken,
         reason: Annotated[str | None, Query(max_length=4000)] = None,
         enterprise_id: str | None = None,
@@ -211,7 +205,7 @@ def _add_withdrawal(found: APIRouter, intake: Intake, kind: Any, path: str) -> N
 def _only_enterprise(access: Access) -> str:
     own = access.principal.enterprises
     if len(own) != 1:
-        raise not_found("Say which enterprise with ?enterprise_id=.")
+        raise not_found("Say which enterprise with ?enterprise_id=.", "请用 ?enterprise_id= 指明企业。")
     return min(own)
 
 
@@ -227,71 +221,3 @@ async def _withdrawal_key(intake: Intake, body: bodies.Withdrawal) -> str:
     heads = await intake.submissions.heads([body.enterprise_id])
     mode = "drill" if body.drill else "real"
     return f"withdrawal:{heads[body.enterprise_id].versions.get(f'{body.kind}|{body.id}|{mode}')}"
-
-
-def _add_reads(found: APIRouter, intake: Intake) -> None:
-    @found.get("/v1/inspections", response_model=None)
-    async def list_submissions(
-        access: Caller,
-        limit: Limit = 100,
-        cursor: Cursor = None,
-        enterprise_id: str | None = None,
-        unit_id: str | None = None,
-        kind: str | None = "inspection",
-    ) -> dict[str, Any]:
-        """Submissions in the caller's scope, newest first; `kind=` empty lists every kind."""
-        units = access.units(Action.READ_SUBMISSIONS)
-        before = decode_cursor(cursor) if cursor else None
-        position = (str(before["at"]), str(before["id"])) if before and {"at", "id"} <= before.keys() else None
-        wanted = Wanted(units, access.enterprises(), enterprise_id, unit_id, kind or None, before=position)
-        listed = await intake.submissions.listed(wanted, limit + 1)
-        last = listed[limit - 1] if len(listed) > limit else None
-        following = None if last is None else {"at": last.accepted_at.isoformat(), "id": str(last.id)}
-        return page([_summary(each) for each in listed[:limit]], following)
-
-    @found.get("/v1/inspections/{id}", response_model=None)
-    async def read_submission(id: uuid.UUID, access: Caller) -> dict[str, Any]:
-        """A submission's status and receipt."""
-        return _detail(await _readable(intake, access, id))
-
-    @found.get("/v1/inspections/{id}/record", response_model=None)
-    async def read_record(id: uuid.UUID, access: Caller) -> Response:
-        """The bytes exactly as received."""
-        submission = await _readable(intake, access, id)
-        headers = {"content-disposition": f'attachment; filename="{id}.json"', "digest": f"sha-256={submission.sha256}"}
-        return Response(submission.record, media_type="application/json", headers=headers)
-
-
-async def _readable(intake: Intake, access: Access, id: uuid.UUID) -> Submission:
-    access.require_role(Action.READ_SUBMISSIONS)
-    submission = await intake.submissions.get(id)
-    if submission is None:
-        raise not_found()
-    access.require(Action.READ_SUBMISSIONS, submission.unit_id, submission.enterprise_id)
-    return submission
-
-
-def _summary(found: Submission) -> dict[str, Any]:
-    return {
-        "submission_id": str(found.id),
-        "kind": found.kind,
-        "subject": found.subject,
-        "unit_id": found.unit_id,
-        "enterprise_id": found.enterprise_id,
-        "seq": found.seq,
-        "status": "published" if found.published else "queued",
-        "accepted_at": rfc3339(found.accepted_at),
-        "supersedes": None if found.supersedes is None else str(found.supersedes),
-        "drill": found.drill,
-        "sha256": found.sha256,
-        "type": found.type,
-    }
-
-
-def _detail(found: Submission) -> dict[str, Any]:
-    return {
-        **_summary(found),
-        "receipt": dict(found.receipt),
-        "findings": [finding.document() for finding in found.findings],
-        **found.answer,
-    }

@@ -54,7 +54,7 @@ def _answers(body: bodies.Inspection, rules: RuleSets) -> Iterator[Fault]:
 def hazard_unit(body: bodies.HazardUnit | bodies.Assessment, rules: RuleSets) -> Iterator[Fault]:
     """GB 18218-2018: each substance known and with a beta."""
     try:
-        gb18218.assess(_table(rules, body.declared_on), substances(body), body.exposed_population)
+        gb18218.assess(gb18218_table(rules, body.declared_on), substances(body), body.exposed_population)
     except gb18218.Invalid as wrong:
         for error in wrong.errors:
             yield fault(error.pointer, error.code, detail=error.detail)
@@ -62,7 +62,7 @@ def hazard_unit(body: bodies.HazardUnit | bodies.Assessment, rules: RuleSets) ->
 
 def assess(body: bodies.Assessment, rules: RuleSets) -> gb18218.Assessment:
     """S, R and level of a hazard unit that passed `hazard_unit`."""
-    return gb18218.assess(_table(rules, body.declared_on), substances(body), body.exposed_population)
+    return gb18218.assess(gb18218_table(rules, body.declared_on), substances(body), body.exposed_population)
 
 
 def substances(body: bodies.HazardUnit | bodies.Assessment) -> tuple[Substance, ...]:
@@ -87,7 +87,8 @@ def guidance_record(body: bodies.GuidanceRecord, _: RuleSets) -> Iterator[Fault]
         yield from enterprise_code(f"/enterprises/{index}", code)
 
 
-def _table(rules: RuleSets, day: date | None) -> gb18218.Table:
+def gb18218_table(rules: RuleSets, day: date | None) -> gb18218.Table:
+    """The tables in force on a day; None: the first version."""
     # A declaration older than the standard is graded by its first version: there is no other to grade it by.
     try:
         return (rules.at(GB18218, day) if day else rules.get(GB18218, 1)).of(gb18218.Table)

@@ -1,8 +1,7 @@
-"""Intake as a process on the real broker and store: a short round of the faults campaign, and the command line."""
+"""Intake as a process on the real broker and store: the command line."""
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from tests.faults.intake.running_intake import (
     ENTERPRISES,
     KEYCOUNTY,
     Deployment,
-    Load,
-    assert_kept,
     hazard_unit,
 )
 
@@ -27,15 +24,6 @@ def deployment(tmp_path: Path, kafka_bootstrap: str, mongo_uri: str) -> Iterator
     found.start()
     yield found
     found.stop()
-
-
-def test_a_kill_under_load_loses_nothing(deployment: Deployment) -> None:
-    with Load(deployment, threads=4) as load:
-        time.sleep(1)
-        deployment.replicas[0].kill()
-        deployment.replicas[0].start()
-        time.sleep(0.5)
-    assert assert_kept(deployment, load)["accepted"] > 0
 
 
 def test_the_command_line_loads_submits_and_verifies(deployment: Deployment, tmp_path: Path) -> None:

@@ -77,6 +77,54 @@ async def test_the_template_round_trips(world: World) -> None:
     assert {row[0].data_type for row in pristine.iter_rows()} == {"s"}
 
 
+async def filled(world: World, path: str, rows: list[dict[str, Any]], who: str = E1) -> bytes:
+    """The template of a path with these cells by Chinese header, one row after the other."""
+    answer = await world.call("GET", f"{path}/template.xlsx?unit_id={LINZI}&enterprise_id={E1}", who)
+    assert answer.content == (await world.call("GET", str(answer.url), who)).content
+    book = openpyxl.load_workbook(io.BytesIO(answer.content))
+    assert book.sheetnames[1] == "说明"
+    sheet = book.worksheets[0]
+    headers = {str(cell.value).rstrip("*"): cell.column for cell in sheet[1]}
+    assert len(sheet.data_validations.dataValidation) >= 2
+    for number, row in enumerate(rows, 2):
+        for header, value in ({"统一社会信用代码": E1, "指导单元": LINZI} | row).items():
+            sheet.cell(number, headers[header]).value = value
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+async def test_the_template_of_hazard_units_round_trips(world: World) -> None:
+    unit = {"重大危险源编号": "HU-1", "单元类型": "储存单元", "500米内人数": 60, "申报日期": "2023-02-01"}
+    people = {"主要负责人（姓名/职务/电话）": "张三/经理/1"}
+    rows = [
+        unit | people | {"表1序号": 12, "设计最大量（吨）": 5.5},
+        unit | {"表2类别": "W5.1", "设计最大量（吨）": 900},
+    ]
+    content = await filled(world, "/v1/hazard-units", rows)
+    told = await send(world, E1, content, XLSX, HAZARD_UNITS)
+    assert [(each["line"], each["status"]) for each in told] == [(2, "published")]
+    data = world.inspections()[-1].data
+    assert [(each.seq, each.class_, each.quantity_t) for each in data.substances] == [
+        (12, None, 5.5),
+        (None, "W5.1", 900),
+    ]
+    assert data.responsible["principal"] is not None
+
+
+async def test_the_template_of_rectifications_round_trips(world: World) -> None:
+    taken = (await world.submit("/v1/inspections", E1, inspection(findings=["5"]))).json()
+    finding = taken["findings"][0]["finding_id"]
+    done = {"隐患编号": finding, "动作": "完成", "日期": "2023-02-19"}
+    told = await send(world, E1, await filled(world, "/v1/rectifications", [done]), XLSX, "/v1/rectifications/batch")
+    assert [each["status"] for each in told] == ["published"]
+    verified = {"隐患编号": finding, "动作": "核实", "日期": "2023-02-20"}
+    content = await filled(world, "/v1/rectifications", [verified], "county")
+    told = await send(world, "county", content, XLSX, "/v1/rectifications/batch")
+    assert [each["status"] for each in told] == ["published"]
+    assert [event.data.action for event in world.inspections()[-2:]] == ["done", "verified"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 async def test_csv_in_chinese_encodings(world: World, encoding: str) -> None:
     text = (

@@ -1,8 +1,11 @@
 """Submitting an inspection through the API: receipts, idempotency, every error at once, scope."""
 
+import base64
 import hashlib
 import uuid
 from typing import Any
+
+import pytest
 
 from shared import receipts
 from tests.intake_world import E1, E2, E3, FOREIGN, LINZI, World, hazard_unit, inspection
@@ -59,6 +62,43 @@ async def test_a_second_submission_needs_a_reason_and_supersedes_the_first(world
     assert second.status_code == 201
     await world.until_published()
     assert str(world.inspections()[-1].data.supersedes) == first["submission_id"]
+
+
+async def test_a_submission_tells_the_history_of_its_versions_with_their_reasons(world: World) -> None:
+    first = (await world.submit("/v1/inspections", E1, inspection())).json()
+    second = (await world.submit("/v1/inspections", E1, inspection(supersedes_reason="更正"))).json()
+    await world.submit("/v1/inspections", E1, inspection(drill=True))
+    told = await world.ok("GET", f"/v1/inspections/{first['submission_id']}", "county")
+    assert told["superseded_by"] == second["submission_id"]
+    assert [(each["submission_id"], each["supersedes_reason"]) for each in told["versions"]] == [
+        (first["submission_id"], None),
+        (second["submission_id"], "更正"),
+    ]
+    assert {each["submitted_by"] for each in told["versions"]} == {f"enterprise:{E1}"}
+    latest = await world.ok("GET", f"/v1/inspections/{second['submission_id']}", E1)
+    assert (latest["supersedes"], latest["superseded_by"]) == (first["submission_id"], None)
+
+
+async def test_the_audit_trail_says_who_submitted_what_and_nothing_of_what_it_says(world: World) -> None:
+    taken = [(await world.submit("/v1/hazard-units", E1, hazard_unit(hazard_unit_id=f"H{n}"))).json() for n in range(3)]
+    first = await world.ok("GET", "/v1/audit/submissions?limit=2", "admin")
+    rest = await world.ok("GET", f"/v1/audit/submissions?limit=2&cursor={first['next_cursor']}", "admin")
+    listed = [*first["items"], *rest["items"]]
+    assert {each["id"] for each in listed} == {each["submission_id"] for each in taken}
+    issued = [each for each in (await world.ok("GET", "/v1/audit?limit=500"))["items"] if each["kind"] == "keys"]
+    assert {each["by"] for each in listed} <= {each["id"] for each in issued}
+    assert "substances" not in str(listed)
+
+
+CURSORS = (b"{}", b'{"at": "x", "id": "y"}', b'{"seq": "a"}', b'{"seq": %d}' % 10**400, b'{"revision": -1}', b"[]")
+
+
+@pytest.mark.parametrize("cursor", CURSORS)
+@pytest.mark.parametrize("path", ["/v1/inspections", f"/v1/receipts/{E1}", "/v1/audit", "/v1/audit/submissions"])
+async def test_a_cursor_of_another_list_is_400(world: World, path: str, cursor: bytes) -> None:
+    text = base64.urlsafe_b64encode(cursor).decode().rstrip("=")
+    answer = await world.call("GET", f"{path}?cursor={text}", "admin" if "audit" in path else E1)
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:keycounty:problem:cursor")
 
 
 async def test_every_error_comes_at_once_with_pointer_code_and_text(world: World) -> None:
