@@ -1,8 +1,6 @@
 """One owned partition: its fold, its transactions and the next offset to fold. Held by stream."""
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.scoring.handlers import Strict, fold_batch
@@ -33,11 +31,9 @@ class Partition:
 
     def restore(self) -> None:
         """All of the changelog has been taken."""
-        with _no_collection():
-            for key, value in self._rows.items():
-                self.fold.load(key, value)
-            self._rows.clear()
-            self.fold.loaded()
+        for key, value in self._rows.items():
+            self.fold.load(key, value)
+        self._rows.clear()
 
     def continues(self, offset: int) -> bool:
         """Whether a batch starting there leaves nothing out. The very same jump again, after a seek, is a hole in the
@@ -66,15 +62,3 @@ class Partition:
             return False
         self._reread_at = now
         return True
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Many objects are made and none is garbage: looking for some would take longer than loading."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -126,11 +126,7 @@ class PartitionFold(Protocol):
     is a bug."""
 
     def load(self, key: bytes, value: bytes) -> None:
-        """Takes one row back, as `Effects.rows` gave it."""
-        ...
-
-    def loaded(self) -> None:
-        """All rows are in."""
+        """Takes one row back, as `Effects.rows` gave it; all of them come before the first event."""
         ...
 
     def apply(self, event: Event, offset: int) -> None: ...

@@ -87,7 +87,6 @@ def state_of(rows: Mapping[bytes, bytes], fold: PartitionFold) -> PartitionFold:
     """The fold with the rows of its partition loaded."""
     for key, value in rows.items():
         fold.load(key, value)
-    fold.loaded()
     return fold
 
 

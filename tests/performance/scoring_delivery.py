@@ -39,11 +39,12 @@ async def measure(bootstrap: str, repetitions: int) -> dict[str, float]:
     restore = KafkaOptions({"bootstrap_servers": bootstrap}, prefix="restore.")
     await _topics(bootstrap, restore.prefix)
     await _write_rows(restore)
-    reading = [await _reading(restore) for _ in range(repetitions)]
-    restoring = [await _restoring(restore) for _ in range(repetitions)]
+    reading = statistics.median([await _reading(restore) for _ in range(repetitions)])
+    restored = [await _restoring(restore) for _ in range(repetitions)]
     return {
         "latency_ratio": statistics.median(latency) / statistics.median(bare),
-        "restore_ratio": statistics.median(restoring) / statistics.median(reading),
+        "restore_ratio": statistics.median(ready for ready, _ in restored) / reading,
+        "restore_ratio_every_unit": statistics.median(woken for _, woken in restored) / reading,
     }
 
 
@@ -139,15 +140,18 @@ async def _reading(options: KafkaOptions) -> float:
     return time.process_time() - began
 
 
-async def _restoring(options: KafkaOptions) -> float:
-    """CPU seconds from the first row read to a fold that is ready."""
+async def _restoring(options: KafkaOptions) -> tuple[float, float]:
+    """CPU seconds from the first row read to a fold that is ready, and to one in which an event fell on every unit."""
     began, broker = time.process_time(), KafkaBroker(options)
-    partition = Partition(0, PartitionFold(load(), 0), broker.transactions(0))
+    fold = PartitionFold(load(), 0)
+    partition = Partition(0, fold, broker.transactions(0))
     async with aclosing(broker.changelog.rows([0])) as chunks:
         async for chunk in chunks:
             for _, key, value in chunk:
                 partition.take(key, value)
     partition.restore()
-    took = time.process_time() - began
+    ready = time.process_time() - began
+    fold.wake()
+    woken = time.process_time() - began
     await partition.transactions.close()
-    return took
+    return ready, woken

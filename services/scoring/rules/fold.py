@@ -7,12 +7,10 @@ the same rows and, but for assessments left out between two flushes, the same ev
 import hashlib
 from dataclasses import dataclass
 
-import orjson
-
-from services.scoring.rules import assessed, assessed_unit, grading, rows, subjects, unit_risk
+from services.scoring.rules import assessed, assessed_unit, rows, subjects
 from services.scoring.rules.output import Cause, Derived
 from services.scoring.rules.progress import ROW, Progress
-from services.scoring.rules.rounds import prepared
+from services.scoring.rules.restoring import Asleep
 from services.scoring.rules.rulebook import Rulebook, RuleSetMismatch
 from services.scoring.rules.state import Unit
 from services.scoring.rules.tally import Totals
@@ -40,8 +38,7 @@ class Effects:
 
 
 class PartitionFold:
-    """State of one partition. Restore: `load` every row, then `loaded`. Then `apply` events and `flush` at the end of
-    each batch.
+    """State of one partition. Restore: `load` every row. Then `apply` events and `flush` at the end of each batch.
 
     `rehearse` folds with the rule sets at hand whatever the log names: for drafts, never for the worker.
     """
@@ -53,46 +50,27 @@ class PartitionFold:
         self.units: dict[str, Unit] = {}
         self.totals: dict[str, Totals] = {}
         self._default = Rulebook(rules)
+        self._asleep = Asleep(rules, self._default, rehearse=rehearse)
         self._pending = Pending()
 
     def load(self, key: bytes, value: bytes) -> None:
-        """Takes one row of the changelog, in any order. Raises `RuleSetMismatch` for a round whose rule sets are not at
-        hand.
+        """Takes one row of the changelog, in any order; a unit's rows are read when an event falls on it. Raises
+        `RuleSetMismatch` for a round whose rule sets are not at hand.
         """
         if key == ROW:
             self.progress.read(value)
-            return
-        unit_id, kind, id = rows.parts(key)
-        unit = self.units.get(unit_id)
-        if unit is None:
-            unit = self.units[unit_id] = Unit(unit_id)
-        content = orjson.loads(value)
-        if kind == "finding":
-            finding = rows.read_finding(id, content, subjects.known(unit, content[0]))
-            finding.enterprise.findings[finding.id] = finding
-        elif kind == "round":
-            opened = RoundOpened.model_validate(content[0])
-            unit.rounds[id] = prepared(self.rules, opened, content[1], rehearse=self.rehearse)
         else:
-            subjects.LOADERS[kind](unit, id, content)
+            self._asleep.take(key, value)
 
-    def loaded(self) -> None:
-        """After the last row: works out everything that follows from the rows."""
-        for unit in self.units.values():
-            self._derive(unit)
-            if unit.gap:
-                self.progress.gaps[unit.id] = unit.gap
+    def wake(self) -> None:
+        """Reads the rows of every unit."""
+        for id in self._asleep.units:
+            self._wake(id)
 
-    def _derive(self, unit: Unit) -> None:
-        current = unit.round
-        book = current.book if current is not None else self._default
-        for enterprise in (*unit.enterprises.values(), *unit.drills.values()):
-            enterprise.enrolled = current is not None and not enterprise.drill and enterprise.id in current.enrolled
-            grading.regrade(enterprise, unit.current, book)
-            if enterprise.gap:
-                self.progress.gaps[enterprise.id] = enterprise.gap
-        totals = self.totals[unit.id] = Totals()
-        unit_risk.rebuild(unit, totals)
+    def _wake(self, id: str) -> None:
+        woken = self._asleep.wake(id)
+        if woken is not None:
+            self.units[id], self.totals[id] = woken
 
     def apply(self, event: Event, offset: int) -> None:
         """Folds one event. An offset at or before the last one handled is a redelivery and of no effect.
@@ -105,6 +83,7 @@ class PartitionFold:
         data = event.data
         if not isinstance(data, Data) or type(data) not in subjects.HANDLERS:
             raise Rejected("unexpected_type", event.type)
+        self._wake(data.unit_id)
         unit = self.units.get(data.unit_id) or Unit(data.unit_id)
         totals = self.totals.get(unit.id) or Totals()
         current = unit.round
@@ -185,6 +164,7 @@ class PartitionFold:
 
     def state_hash(self) -> dict[str, str]:
         """SHA-256 (hex) of each unit's rows in the order of their keys: the lines `key TAB value LF`."""
+        self.wake()
         found = {}
         for id, unit in sorted(self.units.items()):
             digest = hashlib.sha256()

@@ -31,16 +31,17 @@ class Progress:
     drill: int = 0
     dead_lettered: int = 0
     as_of: datetime = datetime(1970, 1, 1, tzinfo=UTC)
-    gaps: dict[str, int] = field(default_factory=dict)  # derived
+    gaps: dict[str, int] = field(default_factory=dict)
     changed: bool = False  # derived
 
     def row(self) -> bytes:
         """The row's bytes."""
-        return orjson.dumps([self.position, *(getattr(self, name) for name in COUNTS), self.as_of])
+        counts = (getattr(self, name) for name in COUNTS)
+        return orjson.dumps([self.position, *counts, self.as_of, self.gaps], option=orjson.OPT_SORT_KEYS)
 
     def read(self, value: bytes) -> None:
         """Fills it from its row."""
-        self.position, *counts, as_of = orjson.loads(value)
+        self.position, *counts, as_of, self.gaps = orjson.loads(value)
         for name, count in zip(COUNTS, counts, strict=True):
             setattr(self, name, count)
         self.as_of = datetime.fromisoformat(as_of)

@@ -53,10 +53,7 @@ class ToyFold:
         if key == PROGRESS:
             self.counts = Counter(json.loads(value))
         else:
-            self.rows[key] = json.loads(value)
-
-    def loaded(self) -> None:
-        for key, row in self.rows.items():
+            row = self.rows[key] = json.loads(value)
             self.per_unit[unit_of(key)] += int(str(row["seen"]))
 
     def apply(self, event: Event, offset: int) -> None:

@@ -87,7 +87,6 @@ def restored(rows: dict[bytes, bytes]) -> PartitionFold:
     fold = PartitionFold(RULES, 0)
     for key in sorted(rows):
         fold.load(key, rows[key])
-    fold.loaded()
     return fold
 
 

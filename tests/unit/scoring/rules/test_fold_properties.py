@@ -131,6 +131,7 @@ def test_the_figures_equal_a_plain_recomputation_at_any_time(seed, data):
 def test_running_totals_equal_a_recomputation_bit_for_bit(seed):
     fold, rows, _ = run(small_log(seed), range(0, 10_000, 13))
     again = restored(rows)
+    again.wake()
     for id, totals in fold.totals.items():
         assert totals.counts == again.totals[id].counts
         assert totals.figures == again.totals[id].figures

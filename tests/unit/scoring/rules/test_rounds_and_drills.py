@@ -52,6 +52,26 @@ def test_a_rule_set_with_another_hash_stops_the_fold():
         PartitionFold(RULES, 0).apply(build.round_opened(rule_sets=wrong), 0)
 
 
+def test_rows_of_a_round_whose_rule_sets_are_not_at_hand_stop_the_worker_before_any_event():
+    world = World()
+    key = f"{build.UNIT}|round|{build.ROUND}".encode()
+    other = world.rows[key].replace(RULES.refs()[0].sha256.encode(), b"0" * 64)
+    with pytest.raises(RuleSetMismatch, match=RULES.refs()[0].id):
+        PartitionFold(RULES, 0).load(key, other)
+
+
+def test_a_restored_unit_is_read_when_an_event_falls_on_it_and_the_others_stay_as_they_are():
+    world = World()
+    world.tell(build.round_opened(1, unit_id="another", enterprises=(), rule_sets=RULES.refs()))
+    world.tell(build.inspection_submitted(1, findings=[build.finding("5")]))
+    again = world.restored()
+    assert again.units == {}
+    again.apply(build.inspection_submitted(2, stage=Stage.RE_EXAMINATION), world.offset + 1)
+    assert again.units.keys() == {build.UNIT}
+    assert again.totals[build.UNIT].figures.open_major == 1
+    assert again.state_hash().keys() == {build.UNIT, "another"}
+
+
 def test_a_rehearsal_folds_with_the_rules_at_hand():
     wrong = [ref.model_copy(update={"sha256": "0" * 64}) for ref in RULES.refs()]
     fold = PartitionFold(RULES, 0, rehearse=True)
