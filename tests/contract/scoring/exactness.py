@@ -2,7 +2,7 @@
 
 from services.scoring.handlers import CHANGELOG, DEAD_LETTERS, SOURCE, fold_batch
 from shared.bus import Delivery, Record
-from tests.contract.scoring.toy_fold import PROGRESS, ToyFold
+from tests.contract.scoring.toy_fold import PROGRESS
 from tests.contract.scoring.worlds import World
 
 HAZARDS = "hazards.v1"
@@ -13,7 +13,7 @@ async def differences(world: World) -> list[str]:
     """What a reader of committed records sees other than one uninterrupted fold of the source would have given; empty
     when exact."""
     source = await world.visible(SOURCE)
-    expected = {number: fold_batch(ToyFold(number), number, records) for number, records in source.items()}
+    expected = {number: fold_batch(world.new_fold(number), number, records) for number, records in source.items()}
     found = []
     for topic in (HAZARDS, DEAD_LETTERS):
         seen = await world.visible(topic)

@@ -1,13 +1,14 @@
 """The real broker as a world of the delivery layer's contract: topics of its own, workers inside the test's process."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.scoring.kafka_broker import KafkaBroker
 from services.scoring.kafka_options import KafkaOptions
+from services.scoring.ports import PartitionFold
 from services.scoring.stream import Pace, Scorer
 from shared.bus import Delivery, Record
 from tests.contract.scoring.toy_fold import ToyFold
@@ -47,7 +48,7 @@ class KafkaWorld:
         self.partitions = partitions
         self.options = KafkaOptions({"bootstrap_servers": bootstrap}, prefix=prefix, session_s=6.0)
         self.pace = Pace(session=6.0)
-        self.new_fold = ToyFold
+        self.new_fold: Callable[[int], PartitionFold] = ToyFold
         self._bootstrap = bootstrap
         self._workers: list[KafkaWorker] = []
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from services.scoring.handlers import SOURCE
 from services.scoring.memory_broker import Gate, MemoryBroker, MemoryClient
+from services.scoring.ports import PartitionFold
 from services.scoring.stream import Pace, Scorer
 from shared.bus import Delivery, Record
 from tests.contract.scoring.toy_fold import ToyFold
@@ -37,9 +38,10 @@ class Worker(Protocol):
 
 
 class World(Protocol):
-    """A broker with topics of its own, and workers on it."""
+    """A broker with topics of its own, and workers on it that fold with `new_fold`."""
 
     partitions: int
+    new_fold: Callable[[int], PartitionFold]
 
     async def produce(self, records: Sequence[Record]) -> None: ...
 
@@ -116,7 +118,7 @@ class MemoryWorld:
         self.partitions = partitions
         self.broker = MemoryBroker(partitions, session_s)
         self.workers: list[MemoryWorker] = []
-        self.new_fold = ToyFold
+        self.new_fold: Callable[[int], PartitionFold] = ToyFold
         self.over = asyncio.Event()
         self._random = random.Random(seed)
 

@@ -35,6 +35,7 @@ class Round:
     seconds: float
     told: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
+    times: dict[str, float] = field(default_factory=dict)
 
     def note(self, what: str) -> None:
         self.told.append(what)
@@ -48,7 +49,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of a round: `found` is empty when it was exact."""
+    """What came out of a round: `found` is empty when it was exact; `times` in seconds, as measured against a bar."""
 
     kind: str
     seed: int
@@ -56,6 +57,7 @@ class Result:
     seconds: float
     found: list[str]
     told: list[str]
+    times: dict[str, float]
 
 
 async def killed(at: Round) -> None:
@@ -81,7 +83,7 @@ async def taken_over(at: Round) -> None:
             at.found.append(f"no takeover within {TAKEOVER_S:.0f} s: lag {left}")
             return
         await asyncio.sleep(0.2)
-    at.note(f"taken over {time.monotonic() - began:.1f} s after kill -9")
+    at.times["takeover"] = time.monotonic() - began
 
 
 async def terminated(at: Round) -> None:
@@ -199,13 +201,17 @@ async def a_round(
         await STORIES[kind](at)
         count = await flowing
         at.workers.revive()
+        sent = time.monotonic()
         at.found += await caught_up(kafka.bootstrap, at.prefix, LAG_S)
+        at.times["lag 0 after the last event"] = time.monotonic() - sent
         for worker in at.workers.alive():
             await at.workers.terminate(worker)
+        at.times["SIGTERM to exit"] = max(at.workers.stops, default=0.0)
         at.found += await differences(kafka.bootstrap, at.prefix, at.workers.settings)
     finally:
         at.workers.end()
-    return Result(kind, seed, count, time.monotonic() - began, at.found + at.workers.complaints, at.told)
+    found = at.found + at.workers.complaints
+    return Result(kind, seed, count, time.monotonic() - began, found, at.told, at.times)
 
 
 async def a_mismatch(kafka: LocalKafka, folder: Path, seed: int) -> Result:
@@ -231,4 +237,4 @@ async def a_mismatch(kafka: LocalKafka, folder: Path, seed: int) -> Result:
             at.found += [f"{topic} holds records" for _ in (await read(kafka.bootstrap, at.prefix + topic))[:1]]
     finally:
         at.workers.end()
-    return Result("rule set mismatch", seed, 1, time.monotonic() - began, at.found, at.told)
+    return Result("rule set mismatch", seed, 1, time.monotonic() - began, at.found, at.told, at.times)
