@@ -1,7 +1,7 @@
 """`unit.assessed`, whole: the unit index with everything that explains it. Called by the fold when it is due."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import date, timedelta
 
 from services.scoring.rules import fitting, tally, unit_changes
@@ -96,14 +96,21 @@ def _veto(name: str, at_best: int, found: Unit, totals: Totals) -> Json:
 
 def causes(name: str, found: Unit, totals: Totals) -> list[str]:
     """Ids of what made a veto fire, at most `MOST_CAUSES`."""
-    if name == "direct_red_enterprise":
-        return heapq.nsmallest(MOST_CAUSES, totals.direct_red)
-    if name == "major_finding_overdue":
-        return heapq.nsmallest(MOST_CAUSES, totals.overdue_major)
-    if name == "major_finding_open_in_important_period":
-        return heapq.nsmallest(MOST_CAUSES, totals.open_major)
-    grades = ("larger",) if name == "larger_accident" else ("major", "extraordinary")
-    return [each.id for each in accidents(found) if each.grade in grades][:MOST_CAUSES]
+    return heapq.nsmallest(MOST_CAUSES, CAUSES[name](found, totals))
+
+
+def of_grades(found: Unit, grades: Container[str]) -> list[str]:
+    """The accidents of the current round with one of the grades, by id."""
+    return [each.id for each in accidents(found) if each.grade in grades]
+
+
+CAUSES: dict[str, Callable[[Unit, Totals], Iterable[str]]] = {
+    "major_accident": lambda found, _: of_grades(found, ("major", "extraordinary")),
+    "larger_accident": lambda found, _: of_grades(found, ("larger",)),
+    "direct_red_enterprise": lambda _, totals: totals.direct_red,
+    "major_finding_overdue": lambda _, totals: totals.overdue_major,
+    "major_finding_open_in_important_period": lambda _, totals: totals.open_major,
+}
 
 
 def accidents(found: Unit) -> list[Accident]:

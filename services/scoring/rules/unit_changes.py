@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from services.scoring.rules.components import Figures
 from services.scoring.rules.measures import COLOURS, MICRO, Json
 from services.scoring.rules.rulebook import Index
-from services.scoring.rules.unit_index import band, fired, scored, scores, verdict, weighed, worst_of
+from services.scoring.rules.unit_index import VETOES, band, fired, scored, scores, verdict, weighed, worst_of
 
 Kind = Literal["points", "count", "days", "share"]
 
@@ -31,7 +31,7 @@ class Input(NamedTuple):
         return MOVES.get(self.name, (self.name,))
 
 
-IN_VETOES = frozenset(("overdue_major", "open_major", "direct_red", "larger_accidents", "major_accidents"))
+IN_VETOES = frozenset(figure for veto in VETOES.values() for figure in veto.reads)
 MOVES = {
     "overdue_major": ("overdue_major", "resolved"),
     "closed_in_time": ("timely",),

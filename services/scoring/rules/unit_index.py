@@ -23,12 +23,21 @@ class Verdict(NamedTuple):
 NOTHING = Verdict(None, -1, -1, ())
 
 
-FIRED: dict[str, Callable[[Figures], bool]] = {
-    "major_accident": lambda figures: figures.major_accidents > 0,
-    "larger_accident": lambda figures: figures.larger_accidents > 0,
-    "direct_red_enterprise": lambda figures: figures.direct_red > 0,
-    "major_finding_overdue": lambda figures: figures.overdue_major > 0,
-    "major_finding_open_in_important_period": lambda figures: figures.important_period and figures.open_major > 0,
+class Veto(NamedTuple):
+    """When a veto fires, and the figures it reads."""
+
+    reads: tuple[str, ...]
+    fires: Callable[[Figures], bool]
+
+
+VETOES: dict[str, Veto] = {
+    "major_accident": Veto(("major_accidents",), lambda figures: figures.major_accidents > 0),
+    "larger_accident": Veto(("larger_accidents",), lambda figures: figures.larger_accidents > 0),
+    "direct_red_enterprise": Veto(("direct_red",), lambda figures: figures.direct_red > 0),
+    "major_finding_overdue": Veto(("overdue_major",), lambda figures: figures.overdue_major > 0),
+    "major_finding_open_in_important_period": Veto(
+        ("open_major", "important_period"), lambda figures: figures.important_period and figures.open_major > 0
+    ),
 }
 
 
@@ -60,10 +69,7 @@ def judged(scores: Sequence[float | None], figures: Figures, index: Index) -> Ve
 
 def fired(figures: Figures, index: Index) -> Sequence[tuple[str, int]]:
     """The vetoes that fire, in the file's order, each with the best colour it leaves."""
-    happened = figures.overdue_major or figures.direct_red or figures.larger_accidents or figures.major_accidents
-    if not happened and not figures.important_period:
-        return ()
-    return [each for each in index.vetoes if FIRED[each[0]](figures)]
+    return [each for each in index.vetoes if VETOES[each[0]].fires(figures)]
 
 
 def worst_of(vetoes: Iterable[tuple[str, int]]) -> int:

@@ -15,7 +15,7 @@ from services.scoring.rules.fold import PartitionFold
 from shared.bus import Delivery
 from shared.errors import Rejected
 from shared.events.envelope import Event, decode, encode
-from shared.rulesets import load
+from shared.rulesets import RuleSets, load
 
 LOG = Path(__file__).with_name("frozen_log.ndjson.xz")
 OUTCOME = Path(__file__).with_name("frozen_outcome.json")
@@ -33,10 +33,10 @@ def _delivery(offset: int, line: dict[str, Any]) -> Delivery:
     return Delivery("inspections.v1", 0, offset, line["key"].encode(), line["value"].encode(), headers, 0)
 
 
-def folded(records: Iterable[Delivery]) -> Outcome:
+def folded(records: Iterable[Delivery], rules: RuleSets | None = None) -> Outcome:
     """By unit: the state's hash, and for each type of event and field a digest over the last outputs of all
     subjects."""
-    fold, last = PartitionFold(load(), 0), dict[tuple[str, str], Event]()
+    fold, last = PartitionFold(rules or load(), 0), dict[tuple[str, str], Event]()
     for record in records:
         try:
             fold.apply(decode(record.key, record.value, record.headers), record.offset)
