@@ -163,5 +163,5 @@ def _note(told: Any, before: int, file: Path, tally: Tally, console: Console) ->
     tally.rejected += 1
     line = before + told["line"] if told["line"] is not None else "?"
     for error in told["errors"]:
-        where = error["pointer"] or "/"
-        console.print(f"{file}:{line} {where}: {error['detail']} [{error['code']}]", markup=False)
+        where = error.get("column") or error["pointer"] or "/"
+        console.print(f"{file}:{error.get('row', line)} {where}: {error['detail']} [{error['code']}]", markup=False)

@@ -262,3 +262,21 @@ def test_what_is_not_theirs_reads_as_missing(ground: Ground, service: str, role:
     }
     # The names of units are no secret of theirs alone only in this: who may read the object's unit, may read it.
     assert {route: status for route, status in theirs.items() if status != 404} == {}
+
+
+READABLE = {"intake": "/v1/checklists", "notify": "/v1/alerts", "reporting": "/v1/units"}
+COUNTS_WITHIN_S = 1.0
+
+
+def test_a_key_counts_and_once_revoked_counts_no_more_on_every_service_within_a_second(county: County) -> None:
+    system = county.system
+    wanted = {"role": "viewer", "scope": {"units": [county.unit]}, "label": "short-lived"}
+    issued = system.ok("POST", "intake", "/v1/keys", "admin", wanted)
+    system.keys["short-lived"] = issued["key"]
+
+    def told() -> set[int]:
+        return {system.call("GET", service, path, "short-lived").status for service, path in READABLE.items()}
+
+    eventually(lambda: told() == {200}, COUNTS_WITHIN_S, "the new key on every service", every=0.02)
+    system.ok("DELETE", "intake", f"/v1/keys/{issued['key_id']}", "admin")
+    eventually(lambda: told() == {401}, COUNTS_WITHIN_S, "the revoked key on no service", every=0.02)

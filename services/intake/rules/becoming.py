@@ -11,9 +11,10 @@ from services.intake.rules.becomings import Becoming, FindingRef, Sent, mode, pl
 from services.intake.rules.declared import hazard_unit, installation, withdrawal
 from services.intake.rules.inspected import inspection
 from shared.events import inspections as events
-from shared.rulesets import RuleSets
+from shared.rulesets import NotInForce, RuleSets, decree493
 
 __all__ = ["FindingRef", "become"]
+DECREE_493 = "decree-493"
 
 
 def become(body: bodies.Submission, sent: Sent, rules: RuleSets) -> Becoming:
@@ -45,7 +46,7 @@ def _rectification(body: bodies.Rectification, sent: Sent, _: RuleSets) -> Becom
     )
 
 
-def _accident(body: bodies.Accident, sent: Sent, _: RuleSets) -> Becoming:
+def _accident(body: bodies.Accident, sent: Sent, rules: RuleSets) -> Becoming:
     first = uuid.UUID(body.supplement_to) if body.supplement_to else sent.submission_id
     data = events.AccidentReported.model_construct(
         **place(body, sent),
@@ -71,8 +72,18 @@ def _accident(body: bodies.Accident, sent: Sent, _: RuleSets) -> Becoming:
         version_key=known,
         needs=(("/supplement_to", "unknown_accident", known),) if body.supplement_to else (),
         gives=(known,),
-        answer={"accident_id": str(first)},
+        answer={"accident_id": str(first), "grade": _grade(body, rules)},
     )
+
+
+def _grade(body: bodies.Accident, rules: RuleSets) -> decree493.Grade:
+    # An accident older than the decree is graded by its first version: there is no other to grade it by.
+    try:
+        table = rules.at(DECREE_493, body.occurred_at.date())
+    except NotInForce:
+        table = rules.get(DECREE_493, 1)
+    found = table.of(decree493.AccidentGrades)
+    return decree493.grade(found, body.deaths, body.missing, body.serious_injuries, body.direct_loss_yuan)
 
 
 def _park_assessment(body: bodies.ParkAssessment, sent: Sent, _: RuleSets) -> Becoming:

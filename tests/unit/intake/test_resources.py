@@ -87,11 +87,12 @@ async def test_a_finding_is_put_right_step_by_step(world: World) -> None:
 
 
 async def test_a_supplement_counts_under_the_first_report(world: World) -> None:
-    first = (await world.submit("/v1/accidents", E1, accident())).json()
+    first = (await world.submit("/v1/accidents", E1, accident(deaths=2, missing=1))).json()
+    assert first["grade"] == "larger"  # missing persons count as dead
     second = await world.submit(
         "/v1/accidents", "county", accident(deaths=1, missing=0, supplement_to=first["accident_id"])
     )
-    assert second.json()["accident_id"] == first["submission_id"]
+    assert (second.json()["accident_id"], second.json()["grade"]) == (first["submission_id"], "ordinary")
     unknown = accident(supplement_to="00000000-0000-0000-0000-000000000000")
     assert codes(await world.submit("/v1/accidents", E1, unknown)) == {"unknown_accident"}
     assert codes(await world.submit("/v1/accidents", E1, accident(occurred_at="2023-02-19T10:00:00"))) == {

@@ -17,7 +17,10 @@ function start(texts) {
   const bar = part("batch-progress");
   let taken, refused, shown, read;
 
-  const place = ({ row, column, pointer }) => (column ? `(${filled(texts.cell, { row, column })})` : pointer && `(${pointer})`);
+  function place({ row, column, pointer, detail }) {
+    if (!row) return pointer && `(${pointer})`;
+    return `(${filled(column && !detail.includes(column) ? texts.cell : texts.row, { row, column })})`;
+  }
 
   function show(line) {
     const ok = line.status === "published" || line.status === "queued";
