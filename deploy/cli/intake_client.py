@@ -1,5 +1,5 @@
-"""How `load` and `submit` reach intake: address and key from options, environment or a run file. Waits out 429 and
-503.
+"""How `load` and `submit` reach intake: address and key from options, environment or a run file. Waits out 429,
+503 and 507.
 """
 
 import json
@@ -18,6 +18,7 @@ RunFile = Annotated[
     Path | None, typer.Option("--run-file", help="A run.json of `keycounty up`: its intake, and its first key.")
 ]
 ATTEMPTS = 8
+WAITING = (429, 503, 507)  # over the rate, away, no room: the same call may succeed later
 
 
 class Refused(Exception):
@@ -43,7 +44,7 @@ def call(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.
         except httpx.TransportError as away:
             said = f"{type(away).__name__}: {away}"
         else:
-            if answer.status_code not in (429, 503):
+            if answer.status_code not in WAITING:
                 return answer
             said = f"{answer.status_code} {answer.text[:200]}"
             wait_s = float(answer.headers.get("retry-after", wait_s))

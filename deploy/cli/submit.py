@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from deploy.cli.intake_client import ATTEMPTS, ApiKey, Refused, RunFile, Url, call, connect, describe
+from deploy.cli.intake_client import ATTEMPTS, WAITING, ApiKey, Refused, RunFile, Url, call, connect, describe
 
 TYPES = {
     ".csv": "text/csv",
@@ -137,7 +137,7 @@ def _send(client: httpx.Client, file: Path, content: bytes | None, kind: str, me
     with _opened(file, content) as body:
         options = {"content": body, "headers": {"content-type": media_type}, "timeout": httpx.Timeout(60, read=600)}
         with client.stream("POST", f"/v1/{kind}/batch", **options) as answer:  # type: ignore[arg-type]
-            if answer.status_code in (429, 503):
+            if answer.status_code in WAITING:
                 yield {"line": 0, "status": "unavailable"}
                 return
             if answer.status_code != 200:

@@ -44,12 +44,17 @@ class Principal:
 
     @property
     def id(self) -> str:
-        """Whom idempotency counts for: the enterprise, authority or team behind the key, else the key."""
+        """Whom idempotency counts for: the enterprise, authority or team behind the key, or those of its scope, so that
+        a new key for the same ones repeats nothing; else the key.
+        """
         if self.role is Role.ENTERPRISE and len(self.enterprises) == 1:
             return f"enterprise:{min(self.enterprises)}"
         if self.authority:
             return f"authority:{self.authority}"
-        return f"team:{self.team}" if self.team else f"key:{self.key_id}"
+        if self.team:
+            return f"team:{self.team}"
+        scope = "|".join((*sorted(self.enterprises), *sorted(self.units)))
+        return f"scope:{hashlib.sha256(scope.encode()).hexdigest()[:32]}" if scope else f"key:{self.key_id}"
 
 
 def principal_of(key_id: str, found: Any) -> Principal:

@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.exceptions import HTTPException
 
+from shared.errors import Unavailable
 from shared.http import problems
 from shared.http.auth import SESSION_COOKIE, SESSION_SECONDS, Access, Authenticator
 from shared.registry import Registry
@@ -75,7 +76,7 @@ class Pages:
             app.mount("/static/site", StaticFiles(directory=self._package / "static"), name="site-static")
         app.include_router(self._sign_in_routes())
         app.add_exception_handler(SignInNeeded, self._to_sign_in)
-        for kind in (problems.Problem, HTTPException, RequestValidationError, Exception):
+        for kind in (problems.Problem, Unavailable, HTTPException, RequestValidationError, Exception):
             before = app.exception_handlers[kind]
             app.add_exception_handler(kind, self._as_page(before))
 
@@ -156,8 +157,9 @@ class Pages:
             answer: Response = await before(request, error)
             if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/v1/"):
                 return answer
-            problem = error if isinstance(error, problems.Problem) else None
-            return self.render(request, "problem.html", answer.status_code, problem=problem, status=answer.status_code)
+            problem = problems.unavailable(error) if isinstance(error, Unavailable) else error
+            told = problem if isinstance(problem, problems.Problem) else None
+            return self.render(request, "problem.html", answer.status_code, problem=told, status=answer.status_code)
 
         return handle
 

@@ -190,7 +190,8 @@ def _add_withdrawal(found: APIRouter, intake: Intake, kind: Any, path: str) -> N
             kind=kind, id=id, enterprise_id=named, unit_id=_unit_of(access, named), reason=reason, drill=drill
         )
         record = rfc8785.dumps(body.model_dump(mode="json"))
-        posted = Posted(record, body, key or await _withdrawal_key(intake, body))
+        given = await _withdrawal_key(intake, body) if key is None else idempotency_key(key, language)
+        posted = Posted(record, body, given)
         try:
             answer = await submit(intake, posted, sender_of(access, request), [])
         except Faulty as faulty:

@@ -17,6 +17,7 @@ from shared.http.app import SUBMISSION_LIMIT, create_app
 from shared.http.auth import Access, Authenticator, Current, hash_key
 from shared.http.limiting import RateLimit
 from shared.http.permissions import Action
+from shared.http.problems import unavailable
 from shared.registry import Registry
 from shared.settings import Settings
 from shared.telemetry import Metrics
@@ -58,6 +59,10 @@ def routes(pages: Pages) -> APIRouter:
     @router.get("/v1/bug")
     def bug() -> None:
         raise RuntimeError("the secret inside")
+
+    @router.get("/away")
+    def page_away() -> None:
+        raise Unavailable("store", "nobody answers", 3)
 
     @router.get("/broken")
     def broken() -> None:
@@ -161,6 +166,25 @@ async def test_a_bug_says_nothing_of_the_inside(client: httpx.AsyncClient) -> No
     answer = await client.get("/v1/bug")
     assert answer.status_code == 500
     assert "secret" not in answer.text
+
+
+async def test_a_store_that_is_away_behind_a_page_is_a_page_too(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/away?lang=en", headers={"accept": "text/html"})
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "The store is away" in answer.text
+    chinese = await client.get("/away?lang=zh-CN", headers={"accept": "text/html"})
+    assert "存储暂不可用" in chinese.text
+    assert "The store" not in chinese.text
+
+
+@pytest.mark.parametrize(("part", "status", "code"), [("store", 503, "store_unavailable"), ("disk", 507, "disk_full")])
+async def test_what_is_away_is_said_in_both_languages(part: str, status: int, code: str) -> None:
+    problem = unavailable(Unavailable(part, "inside", 2))
+    assert (problem.status, problem.code, problem.headers["Retry-After"]) == (status, code, "2")
+    english, chinese = (problem.document("/x", language) for language in ("en", "zh-CN"))
+    assert english["detail"].isascii()
+    assert not chinese["detail"].isascii()
+    assert (english["title"] == "Store is full") == (chinese["title"] == "存储空间已满") == (status == 507)
 
 
 async def test_a_bug_behind_a_page_is_a_page_too(client: httpx.AsyncClient) -> None:

@@ -118,6 +118,26 @@ def test_a_key_gives_its_principal_and_a_revoked_one_none() -> None:
     assert revoked.by_key(secret) is None
 
 
+@pytest.mark.parametrize(
+    ("scope", "id"),
+    [
+        ({"role": Role.ENTERPRISE, "enterprises": frozenset({"E1"})}, "enterprise:E1"),
+        ({"role": Role.COUNTY, "authority": "county"}, "authority:county"),
+        ({"role": Role.EXPERT, "team": "T1"}, "team:T1"),
+        ({"role": Role.NATIONAL}, "key:k1"),
+    ],
+)
+def test_idempotency_counts_for_whoever_is_behind_the_key(scope: dict[str, Any], id: str) -> None:
+    assert Principal("k1", **scope).id == id
+
+
+def test_a_new_key_for_the_same_enterprises_is_the_same_principal() -> None:
+    both = frozenset({"E1", "E2"})
+    one, other = (Principal(name, Role.ENTERPRISE, enterprises=both) for name in ("k1", "k2"))
+    assert one.id == other.id
+    assert one.id != Principal("k3", Role.ENTERPRISE, enterprises=frozenset({"E1", "E3"})).id
+
+
 def test_the_first_key_is_the_admins() -> None:
     first = authenticator()[0].by_key("first")
     assert first is not None
