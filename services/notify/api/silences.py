@@ -46,9 +46,9 @@ class Silences:
         self._stored = stored
 
     async def listed(self, access: Access) -> list[Silence]:
-        units = access.units(Action.READ_RISK)
+        access.require_role(Action.READ_RISK)
         found = await self._store.silences()
-        return [silence for silence in found if units is None or silence.unit_id is None or silence.unit_id in units]
+        return [each for each in found if each.unit_id is None or access.allows(Action.READ_RISK, each.unit_id)]
 
     async def read(self, access: Access, id: str) -> Silence:
         found = await self._store.silence(id)
