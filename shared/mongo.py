@@ -28,19 +28,32 @@ from shared.settings import Settings
 Document = dict[str, Any]
 Session = AsyncIOMotorClientSession
 T = TypeVar("T")
-INTERNAL_ERROR = 1
+INTERNAL_ERROR, OUT_OF_DISK_SPACE = 1, 14031
+FULL_RETRY_S = 30.0
 PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
 
 
 @asynccontextmanager
 async def translated() -> AsyncGenerator[None]:
-    """Errors that may pass as `Unavailable("store")`; all others (`DuplicateKeyError`, …) as they are."""
+    """Errors that may pass as `Unavailable("store")`, a full disk as `Unavailable("disk")`; all others
+    (`DuplicateKeyError`, …) as they are.
+    """
     try:
         yield
     except PyMongoError as wrong:
+        if is_full(wrong):
+            raise Unavailable("disk", "the store's disk is full", FULL_RETRY_S) from wrong
         if not passes(wrong):
             raise
         raise Unavailable("store", f"{type(wrong).__name__}: {str(wrong)[:300]}") from wrong
+
+
+def is_full(wrong: PyMongoError) -> bool:
+    """Whether the store found no room for a write: of one document, or of any in a bulk."""
+    inner = (wrong.details or {}).get("writeErrors") or () if isinstance(wrong, BulkWriteError) else ()
+    codes = {getattr(wrong, "code", None), *(each.get("code") for each in inner)}
+    text = str(wrong).lower()
+    return OUT_OF_DISK_SPACE in codes or "no space left on device" in text
 
 
 def passes(wrong: PyMongoError) -> bool:

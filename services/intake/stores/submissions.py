@@ -5,13 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pymongo.errors import OperationFailure
-
 from services.intake.ports import Added, Tally, Waiting, Wanted
 from services.intake.records import Head, Submission
 from services.intake.stores.documents import HEAD_FIELDS, to_submission
 from services.intake.stores.groups import Groups, Member, grouped
-from services.intake.stores.refusals import full_or, stopped
+from services.intake.stores.refusals import stopped
 from shared.mongo import BulkWriteError, Database
 
 # A page of the outbox is cut after it is sorted: a group is not in the order of its times to the last millisecond.
@@ -33,8 +31,6 @@ class MongoSubmissionStore:
             await self._found.insert_many(documents, ordered=True)
         except BulkWriteError as wrong:
             added = stopped(wrong)
-        except OperationFailure as wrong:
-            raise full_or(wrong) from wrong
         else:
             added = Added(len(documents))
         await self._groups.stored(documents, added.count)

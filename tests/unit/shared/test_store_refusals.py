@@ -1,0 +1,35 @@
+"""Which errors of the store may pass: they are answered 503 and tried again; the others are bugs."""
+
+import pytest
+from pymongo.errors import BulkWriteError, OperationFailure
+
+from shared.errors import Unavailable
+from shared.mongo import passes, translated
+
+
+async def test_an_internal_error_of_the_store_is_the_store_being_away() -> None:
+    with pytest.raises(Unavailable, match="internal server error"):
+        async with translated():
+            raise OperationFailure("internal server error", code=1)
+
+
+def test_a_refusal_of_what_was_asked_does_not_pass() -> None:
+    assert not passes(OperationFailure("unknown operator", code=2))
+
+
+FULL = {"index": 1, "code": 14031, "errmsg": "available disk space is less than required"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        OperationFailure("no room", code=14031),
+        OperationFailure("28: No space left on device", code=8),
+        BulkWriteError({"writeErrors": [FULL], "writeConcernErrors": []}),
+    ],
+)
+async def test_a_full_disk_is_named_whatever_was_written(wrong: OperationFailure) -> None:
+    with pytest.raises(Unavailable) as away:
+        async with translated():
+            raise wrong
+    assert (away.value.part, away.value.retry_after_s) == ("disk", 30.0)
