@@ -16,7 +16,7 @@ from services.notify.timely import send_in_time
 from shared.events.alerts import Tier
 from shared.http.auth import Access, Current
 from shared.http.permissions import Action
-from shared.http.problems import forbidden, not_found
+from shared.http.problems import not_found
 from shared.registry import Registry
 
 
@@ -82,7 +82,7 @@ class Contacts:
         if not free:
             access.require_role(Action.ANSWER_ALERT)
             if principal.authority != wanted.authority_id:
-                raise forbidden("A key may try the contacts of its own authority.")
+                raise not_found()
         authority = self._registry.authority(wanted.authority_id)
         if authority is None:
             raise not_found()

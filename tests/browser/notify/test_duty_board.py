@@ -56,6 +56,19 @@ def test_the_board_and_an_alert_are_accessible_and_fit(
     assert said == []
 
 
+def test_the_board_shows_what_changes_without_being_read_again(browser: Browser, county: County) -> None:
+    page, said = signed_in(browser, county, "en", "phone")
+    page.evaluate("window.kept = true")
+    before = page.locator("#board li").count()
+    enterprise = county.enterprises[0]
+    body = county.inspection(enterprise, results=results("6"), supersedes_reason="one more")
+    county.system.submit("/v1/inspections", enterprise, body)
+    page.wait_for_function("count => document.querySelectorAll('#board li').length > count", arg=before, timeout=30_000)
+    assert page.evaluate("window.kept")
+    assert page.is_hidden("#stale")
+    assert said == []
+
+
 def test_an_alert_is_answered_from_the_board(browser: Browser, county: County) -> None:
     page, said = signed_in(browser, county, "en")
     alert = open_alerts(county)[0]

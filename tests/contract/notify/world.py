@@ -23,7 +23,7 @@ from shared.bus import record_of
 from shared.events.base import LogPosition, hazard_id, name_id
 from shared.events.envelope import Event, make
 from shared.events.hazards import HazardCleared, HazardRaised, HazardUpdated
-from shared.events.registry import RegistryPut
+from shared.events.registry import RegistryDeleted, RegistryPut
 from shared.http.auth import hash_key
 from shared.http.permissions import Role
 from shared.memory_bus import MemoryBus
@@ -210,6 +210,14 @@ class World:
         await self.put("keys", key, {"sha256": hash_key(key), "role": str(role), "label": f"{role} on duty", **scope})
         await self.caught_up(keys=key)
         return {"authorization": f"Bearer {key}"}
+
+    async def revoke(self, headers: dict[str, str]) -> None:
+        """The key in these headers counts no more."""
+        key = headers["authorization"].removeprefix("Bearer ")
+        data = RegistryDeleted(kind="keys", id=key, revision=next(self._revisions), updated_at=self.clock())
+        event = make(data, id=uuid.uuid4(), source="test", subject=key, time=self.clock(), key=f"keys/{key}")
+        await self.bus.write([record_of(event)])
+        await self.until(lambda: not self.notify.registry.get("keys", key), "the key to be revoked")
 
     async def caught_up(self, **known: str) -> None:
         async with asyncio.timeout(5):

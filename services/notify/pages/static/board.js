@@ -1,25 +1,23 @@
-// Keeps the duty board live: asks for its rows every few seconds and puts them in place when they changed.
+// Keeps the duty board live: puts its rows in place as the server sends them, and says when they may be out of date.
 "use strict";
 (() => {
   const board = document.getElementById("board");
-  const pause = 3000;
-  let shown = "";
-  const strip = (text) => text.replace(/<p class="soft" data-at=[^]*?<\/p>/, "");
-  const refresh = async () => {
-    try {
-      const answer = await fetch("/board" + location.search, { headers: { accept: "text/html" }, redirect: "error" });
-      if (answer.ok) {
-        const text = await answer.text();
-        if (strip(text) !== shown && !board.contains(document.activeElement)) {
-          shown = strip(text);
-          board.innerHTML = text;
-        }
-        board.removeAttribute("data-stale");
-      }
-    } catch {
-      board.setAttribute("data-stale", "");
-    }
-    setTimeout(refresh, document.hidden ? 10 * pause : pause);
+  const stale = document.getElementById("stale");
+  const again = 10000;
+  let waiting = null;
+  const put = () => {
+    // Whoever has stepped into a row by keyboard keeps it until they leave it.
+    if (waiting === null || board.contains(document.activeElement)) return;
+    board.innerHTML = waiting;
+    waiting = null;
   };
-  setTimeout(refresh, pause);
+  const source = new EventSource("/board/stream" + location.search);
+  source.addEventListener("rows", (event) => { waiting = event.data; stale.hidden = true; put(); });
+  source.onopen = () => { stale.hidden = true; };
+  source.onerror = () => {
+    stale.hidden = false;
+    // Refused for good, as when the session has ended: the page itself knows where to go.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), again);
+  };
+  board.addEventListener("focusout", () => setTimeout(put));
 })();
