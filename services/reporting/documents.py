@@ -52,6 +52,7 @@ INDEXES = (
     Index("alert_steps", ("alert_id", "version")),
     Index("alerts", ("unit_id", "opened_at")),
     Index("alerts", ("enterprise_id", "opened_at")),
+    Index("alerts", ("opened_at",)),
     Index("answers", ("unit_id", "at")),
     Index("submissions", ("unit_id", "at")),
     Index("submissions", ("unit_id", "round_id", "type")),

@@ -33,9 +33,6 @@ class Generations(Protocol):
 class Projection(Protocol):
     """Fills one generation from the topics until it is stopped."""
 
-    @property
-    def lag_seconds(self) -> float: ...
-
     async def run(self) -> None: ...
 
     async def stop(self) -> None: ...
@@ -112,10 +109,6 @@ class Projector:
 
     async def stop(self) -> None:
         self._stopping.set()
-
-    def lags(self) -> dict[str, float]:
-        """Lag in seconds of each projection that runs here."""
-        return {f"g{number}": projection.lag_seconds for number, (projection, _) in self._running.items()}
 
     async def step(self) -> None:
         """Brings what runs here in line with the state, and switches when it is time."""

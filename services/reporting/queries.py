@@ -84,6 +84,22 @@ class Reads:
         )
         return rows[::-1]
 
+    async def colour_before(self, unit_id: str, moment: datetime) -> Document | None:
+        """The unit's last result before a time: colour and index."""
+        where = {"unit_id": unit_id, "at": {"$lt": stamp(moment)}}
+        fields = ("colour", "data.index")
+        found = await self.models.find("risk_history", where, sort=("-at", "-order"), limit=1, fields=fields)
+        return found[0] if found else None
+
+    async def visits(self, round_id: str, unit_ids: Sequence[str]) -> dict[str, list[Document]]:
+        """The guidance given to each unit in a round, the last first."""
+        named = {"round_id": round_id, "unit_id": {"$in": list(unit_ids)}}
+        where = named | {"type": "guidance.recorded", "drill": False}
+        found: dict[str, list[Document]] = {}
+        for row in await self.models.find("submissions", where, sort=("-data.on", "_id")):
+            found.setdefault(row["unit_id"], []).append(row["data"])
+        return found
+
     async def recent(self, where: Mapping[str, Any], limit: int = 20) -> list[Document]:
         """What was submitted last."""
         return await self.models.find("submissions", where, sort=("-at", "_id"), limit=limit)
@@ -166,6 +182,7 @@ class Reads:
             "vetoes": [veto["id"] for veto in data.get("vetoes", ())],
             "counts": data.get("counts", {}),
             "as_of": data.get("as_of"),
+            "at": row["at"] if row else None,
             "log_position": data.get("log_position"),
         }
 

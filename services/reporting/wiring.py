@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.reporting.api import routes
+from services.reporting.bus_reader import KafkaBusView
 from services.reporting.changes import ChangeFeed
 from services.reporting.freezing import Freezer
 from services.reporting.generations import Live, Projector, rebuild
@@ -82,11 +83,6 @@ class Projection:
         finally:
             await self._publisher.stop()
 
-    @property
-    def lag_seconds(self) -> float:
-        """0 when caught up."""
-        return self.consuming.lag_seconds
-
     async def stop(self) -> None:
         self._stopping.set()
         await self.consuming.stop()
@@ -151,7 +147,7 @@ def build(settings: ReportingSettings) -> ReportingService:
     health.add("store", mongo.check(database))
     health.add("registry", registry_feed.check)
     pages = Pages(PACKAGE, settings, now)
-    site = Site(parts, pages, ZoneInfo(settings.timezone), health, projector.lags)
+    site = Site(parts, pages, ZoneInfo(settings.timezone), health, KafkaBusView(settings))
     routers = [*routes(parts), *page_routes(site)]
     title = "Key County: reporting"
     app = create_app(

@@ -129,6 +129,8 @@ LABELS = {
     "veto_fired": "a veto fired",
     "no_colour": "no result yet",
     "no_focus": "No focus area",
+    "bonuses": "bonus for",
+    "deductions": "deduction for",
     "ours": "This product's own",
 }
 

@@ -1,17 +1,17 @@
 """The routes of the enterprise, round, evaluation and operations pages."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.reporting.api import units_in_scope
 from services.reporting.api_evaluations import readable
 from services.reporting.documents import Document
+from services.reporting.freezing import Frozen
 from services.reporting.pages.site import LISTED, Reader, Site, name_of
-from services.reporting.render.table import shown
-from services.reporting.render.tables import tables
-from services.reporting.render.texts import texts
+from services.reporting.render.charts import chart
+from services.reporting.render.table import named, place, report_title, shown
+from services.reporting.render.tables import WORDS, tables
+from services.reporting.render.texts import Texts, texts
 from services.reporting.rules.rates import rate_figures, summed
 from shared.http.auth import Access
 from shared.http.permissions import Action
@@ -82,7 +82,9 @@ def round_routes(site: Site) -> APIRouter:
 async def _round(site: Site, access: Access, round_id: str, chosen: str | None) -> Document:
     reads, opened = site.parts.reads, await site.parts.reads.round_units(round_id)
     own = [name for name in units_in_scope(access) if name in opened]
-    lines = [_line(access, line, opened[line["unit_id"]]) for line in await reads.units_in_round(round_id, own)]
+    given = await reads.visits(round_id, own)
+    rows = await reads.units_in_round(round_id, own)
+    lines = [_line(access, line, opened[line["unit_id"]], given.get(line["unit_id"], [])) for line in rows]
     rated = [line["rates"] for line in lines if line["rates"]]
     behind = await reads.rates(round_id, chosen) if chosen in own else ()
     listed = {row.enterprise_id for rate in behind for row in rate.behind}
@@ -101,11 +103,11 @@ async def _round(site: Site, access: Access, round_id: str, chosen: str | None) 
     }
 
 
-def _line(access: Access, line: Document, opened: Document) -> Document:
+def _line(access: Access, line: Document, opened: Document, given: list[Document]) -> Document:
     team = access.registry.get("teams", opened["team_id"] or "") or {}
-    visits = line["guidance"].get("visits", 0)
     rates = rate_figures(line["counts"]) if line["counts"] else None
-    return line | {"team": team.get("name"), "visits": visits, "rates": rates}
+    visits = [record for record in given if record["kind"] == "visit"]
+    return line | {"team": team.get("name"), "visits": len(visits), "last": given[0] if given else None, "rates": rates}
 
 
 def evaluation_pages(site: Site) -> APIRouter:
@@ -115,18 +117,7 @@ def evaluation_pages(site: Site) -> APIRouter:
     @router.get("/evaluations/{evaluation_id}")
     async def evaluation(request: Request, access: Reader, evaluation_id: str) -> Response:
         found = await readable(site.parts.evaluations, access, evaluation_id)
-        content, words = found.content(), texts(language_of(request))
-        others = await site.parts.evaluations.of(found.round_id, found.unit_id)
-        where = words.name(content["name"]) if content["kind"] == "unit" else words.text("Nationwide")
-        context = {
-            "content": content,
-            "tables": tables(content, words),
-            "title": f"{where or found.unit_id} · {found.round_id}",
-            "shown": shown,
-            "superseded_by": next((one.id for one in others if one.content()["supersedes"] == found.id), None),
-            "synthetic": content["synthetic"],
-        }
-        return site.show(request, "evaluation.html", **context)
+        return site.show(request, "evaluation.html", **await _evaluation(site, found, texts(language_of(request))))
 
     @router.post("/units/{unit_id}/evaluations")
     async def freeze(access: Reader, unit_id: str) -> Response:
@@ -139,44 +130,37 @@ def evaluation_pages(site: Site) -> APIRouter:
     return router
 
 
+async def _evaluation(site: Site, found: Frozen, words: Texts) -> Document:
+    content = found.content()
+    listed = tables(content, words)
+    others = await site.parts.evaluations.of(found.round_id, found.unit_id)
+    where = place(content, words)
+    return {
+        "content": content,
+        "tables": listed,
+        "drawn": {table.id: chart(table, content, words) for table in listed},
+        "points": [{"data": row} for row in content.get("trend", ()) if row["index"] is not None],
+        "links": _links(content, words),
+        "report": report_title(content, words),
+        "where": where,
+        "title": f"{where} · {found.round_id}",
+        "shown": shown,
+        "words": WORDS,
+        "superseded_by": next((one.id for one in others if one.content()["supersedes"] == found.id), None),
+        "synthetic": content["synthetic"],
+    }
+
+
+def _links(content: Document, words: Texts) -> dict[str, str]:
+    """Where the names of units, enterprises and earlier evaluations in a table lead."""
+    named_units = {named(row, words): f"/units/{row['unit_id']}" for row in content.get("ranking", ())}
+    enterprises = {name: f"/enterprises/{name}" for name in content.get("enterprise_names", {})}
+    earlier = {content["supersedes"]: f"/evaluations/{content['supersedes']}"} if content["supersedes"] else {}
+    return named_units | enterprises | earlier
+
+
 async def _freeze(site: Site, access: Access, round_id: str, unit_id: str | None) -> Response:
     found = await site.parts.freezer.freeze(round_id, unit_id, access.principal.id)
     if found is None:
         raise not_found()
     return RedirectResponse(f"/evaluations/{found.id}", 303)
-
-
-def operations_routes(site: Site) -> APIRouter:
-    """The operations page, for administrators."""
-    router = APIRouter(include_in_schema=False)
-
-    @router.get("/operations")
-    async def operations(request: Request, access: Reader) -> Response:
-        access.require_role(Action.OPERATE)
-        parts = site.parts
-        folds = {str(row["partition"]): row for row in await parts.reads.models.find("folds", {})}
-        progress = await parts.reads.models.find("progress", {}, sort=("topic", "partition"))
-        context: dict[str, Any] = {
-            "complete": await parts.reads.completeness(),
-            "progress": [_place(row, folds) for row in progress],
-            "lags": site.lags(),
-            "dead": sum(row["data"]["dead_lettered"] for row in folds.values()),
-            "health": await site.health.report(),
-            "state": await parts.generations.state(),
-            "synthetic": any(unit.get("synthetic") for unit in access.registry.all("units").values()),
-        }
-        return site.show(request, "operations.html", **context)
-
-    @router.post("/operations/rebuild")
-    async def rebuild(access: Reader) -> Response:
-        access.require_role(Action.OPERATE)
-        await site.parts.rebuild()
-        return RedirectResponse("/operations", 303)
-
-    return router
-
-
-def _place(row: Document, folds: dict[str, Document]) -> Document:
-    fold = folds.get(row["partition"]) if row["topic"] == "inspections.v1" else None
-    scored = fold["position"] + 1 if fold else None
-    return row | {"scored": scored, "behind": max(0, row["next"] - scored) if scored is not None else None}

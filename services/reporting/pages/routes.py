@@ -1,13 +1,15 @@
 """The routes of the overview and unit pages; each reads what one page shows, within the caller's scope."""
 
+from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.reporting.api import units_in_scope
-from services.reporting.documents import Document
-from services.reporting.pages.more_routes import enterprise_routes, evaluation_pages, operations_routes, round_routes
+from services.reporting.documents import Document, stamp
+from services.reporting.pages.more_routes import enterprise_routes, evaluation_pages, round_routes
+from services.reporting.pages.operations_routes import operations_routes
 from services.reporting.pages.site import LISTED, Reader, Site, name_of
 from services.reporting.rules.rates import rate_figures, summed
 from shared.http.auth import Access
@@ -32,11 +34,12 @@ def _main(site: Site) -> APIRouter:
         return site.show(request, "overview.html", **await _overview(site, access))
 
     @router.get("/units/{unit_id}")
-    async def unit(request: Request, access: Reader, unit_id: str) -> Response:
+    async def unit(request: Request, access: Reader, unit_id: str, as_of: date | None = None) -> Response:
         access.require(Action.READ_RISK, unit_id)
         if access.registry.unit(unit_id) is None:
             raise not_found()
-        return site.show(request, "unit.html", **await _unit(site, access, unit_id))
+        then = await _as_known(site, unit_id, as_of) if as_of else None
+        return site.show(request, "unit.html", then=then, **await _unit(site, access, unit_id))
 
     return router
 
@@ -47,15 +50,36 @@ async def _overview(site: Site, access: Access) -> dict[str, Any]:
     own = sorted(access.enterprises() or ())
     rated = [rate_figures(line["counts"]) for line in lines if line["counts"]]
     may_read = access.allows(Action.READ_SUBMISSIONS, *names[:1]) if names else False
-    today = await _today(site, access, names) if may_read else []
+    rounds = [line["round_id"] for line in lines if line["round_id"]]
     return {
         "units": sorted(lines, key=_worst_first),
         "colours": {colour: sum(line["colour"] == colour for line in lines) for colour in (*COLOURS, None)},
         "rates": summed(rated) if rated else {},
-        "today": today,
+        "round_id": max(rounds, default=None),
+        "moved": await _moved(site, lines),
+        "alerts": await _alerts_today(site, access, names),
+        "today": await _today(site, access, names) if may_read else [],
+        "names": {line["unit_id"]: line["name"] or line["unit_id"] for line in lines},
+        "enterprise_name": lambda enterprise_id: name_of(access, enterprise_id),
         "own": {name: access.registry.enterprise(name) for name in own},
         "synthetic": any(line["synthetic"] for line in lines),
     }
+
+
+async def _moved(site: Site, lines: list[Document]) -> list[Document]:
+    """The units whose colour is another than at midnight, with the one before."""
+    midnight = site.midnight()
+    fresh = [line for line in lines if line["at"] and line["at"] >= stamp(midnight)][:LISTED]
+    before = [await site.parts.reads.colour_before(line["unit_id"], midnight) for line in fresh]
+    pairs = [(line, row["colour"] if row else None) for line, row in zip(fresh, before, strict=True)]
+    return [line | {"before": colour} for line, colour in pairs if colour != line["colour"]]
+
+
+async def _alerts_today(site: Site, access: Access, names: list[str]) -> list[Document]:
+    where: dict[str, Any] = {"opened_at": {"$gte": stamp(site.midnight())}}
+    if access.units(Action.READ_RISK) is not None:
+        where["unit_id"] = {"$in": names}
+    return await site.parts.reads.alerts(where, 8) if names else []
 
 
 def _worst_first(line: Document) -> tuple[int, float, str]:
@@ -64,10 +88,21 @@ def _worst_first(line: Document) -> tuple[int, float, str]:
 
 
 async def _today(site: Site, access: Access, names: list[str]) -> list[Document]:
-    where: dict[str, Any] = {"at": {"$gte": site.midnight()}, "drill": False}
+    where: dict[str, Any] = {"at": {"$gte": stamp(site.midnight())}, "drill": False}
     if access.units(Action.READ_SUBMISSIONS) is not None:
         where["unit_id"] = {"$in": names}
     return await site.parts.reads.recent(where, 12)
+
+
+async def _as_known(site: Site, unit_id: str, day: date) -> Document:
+    """What was known of the unit at the end of a day, and the corrections that have come since."""
+    moment, reads = site.end_of(day), site.parts.reads
+    known = await reads.risk(unit_id, None, moment)
+    return {
+        "day": day,
+        "data": known["data"] if known else None,
+        "corrections": await reads.corrections(unit_id, moment),
+    }
 
 
 async def _unit(site: Site, access: Access, unit_id: str) -> dict[str, Any]:
@@ -88,6 +123,7 @@ async def _unit(site: Site, access: Access, unit_id: str) -> dict[str, Any]:
         "enterprises": [entry["data"] for entry in enterprises],
         "names": {entry["enterprise_id"]: name_of(access, entry["enterprise_id"]) for entry in enterprises},
         "findings": sorted((entry["data"] for entry in findings), key=_gravest_first) if may_read else None,
+        "causes": {entry["_id"]: entry["data"] for entry in findings} if may_read else {},
         "focus": _by_focus([entry["data"] for entry in findings]),
         "alerts": await reads.alerts({"unit_id": unit_id}, 10),
         "recent": await reads.recent({"unit_id": unit_id, "drill": False}, 10) if may_read else [],

@@ -1,13 +1,13 @@
 """What all of reporting's pages share: rendering, texts of codes, times and percentages."""
 
-from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Response
 
-from services.reporting.documents import stamp
+from services.reporting.bus_view import BusView
+from services.reporting.item_titles import grading_titles, item_titles
 from services.reporting.pages.labels import label
 from services.reporting.parts import Parts
 from shared.health import Health
@@ -22,14 +22,14 @@ LISTED = 200
 class Site:
     """Renders reporting's pages with what all of them need."""
 
-    def __init__(
-        self, parts: Parts, pages: Pages, zone: ZoneInfo, health: Health, lags: Callable[[], dict[str, float]]
-    ) -> None:
+    def __init__(self, parts: Parts, pages: Pages, zone: ZoneInfo, health: Health, bus: BusView) -> None:
         self.parts = parts
         self.pages = pages
         self.zone = zone
         self.health = health
-        self.lags = lags
+        self.bus = bus
+        self._titles = item_titles(parts.freezer.rule_sets)
+        self._gradings = grading_titles(parts.freezer.rule_sets)
 
     def may_freeze_nation(self, access: Access) -> bool:
         """Whether the caller may freeze the national evaluation."""
@@ -37,14 +37,19 @@ class Site:
 
     def show(self, request: Request, template: str, **context: Any) -> Response:
         """The page, with the texts of codes, the time of a stamp, and percentages."""
-        return self.pages.render(request, template, label=label, at=self._at, percent=percent, **context)
+        known = {"label": label, "at": self.at, "percent": percent, "titles": self._titles, "gradings": self._gradings}
+        return self.pages.render(request, template, **known, **context)
 
-    def midnight(self) -> str:
-        """The stamp of today's start in the product's time zone."""
+    def midnight(self) -> datetime:
+        """Today's start in the product's time zone."""
         now = self.parts.freezer.now().astimezone(self.zone)
-        return stamp(now.replace(hour=0, minute=0, second=0, microsecond=0))
+        return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
-    def _at(self, text: str | None) -> str:
+    def end_of(self, day: date) -> datetime:
+        """The last moment of a day in the product's time zone."""
+        return datetime.combine(day, time.max, self.zone)
+
+    def at(self, text: str | None) -> str:
         return datetime.fromisoformat(text).astimezone(self.zone).strftime("%Y-%m-%d %H:%M") if text else "–"
 
 

@@ -1,6 +1,6 @@
 """Problems by focus area, item, stage and grade; carried over and recurring ones. Called by the evaluation."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 
 from services.reporting.rules.agreement import reporters
@@ -91,13 +91,14 @@ def tally(key: str, findings: Sequence[FindingAssessed]) -> Tally:
 
 def by_item(findings: Sequence[FindingAssessed]) -> tuple[ItemTally, ...]:
     """A tally per checklist item, the most frequent first."""
-    counted = Counter((row.checklist, row.item) for row in findings)
-    rows = [_item(checklist, item, findings) for checklist, item in counted]
-    return tuple(sorted(rows, key=lambda row: (-row.total, row.key)))
+    rows: dict[tuple[str, str], list[FindingAssessed]] = defaultdict(list)
+    for finding in findings:
+        rows[finding.checklist, finding.item].append(finding)
+    found = [_item(checklist, item, own) for (checklist, item), own in rows.items()]
+    return tuple(sorted(found, key=lambda row: (-row.total, row.key)))
 
 
-def _item(checklist: str, item: str, findings: Sequence[FindingAssessed]) -> ItemTally:
-    own = [row for row in findings if (row.checklist, row.item) == (checklist, item)]
+def _item(checklist: str, item: str, own: Sequence[FindingAssessed]) -> ItemTally:
     names = tuple(sorted({row.enterprise_id for row in own}))
     return ItemTally(
         **tally(f"{checklist}/{item}", own).model_dump(), checklist=checklist, item=item, enterprises=names

@@ -2,7 +2,7 @@
 so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,11 +25,11 @@ KEYS = {
 ADMIN = "kc_admin"
 
 
-def puts(enterprises: Iterable[tuple[str, str]], accepted: int) -> list[RegistryPut]:
+def puts(enterprises: Iterable[tuple[str, str]], accepted: int, units: Sequence[str] = UNITS) -> list[RegistryPut]:
     """The objects; `enterprises` are (id, unit id). The county's key is that of `unit-01`, as is the team's."""
     owned = sorted(enterprises)
     found: list[RegistryPut] = [_put("authorities", "national", build.authority("national", "national"))]
-    for name in UNITS:
+    for name in units:
         found.append(_put("authorities", f"{name}-county", build.authority(f"{name}-county", "county", "national")))
         found.append(_put("units", name, build.unit(name, synthetic=True)))
     found += [_put("enterprises", name, build.enterprise(unit)) for name, unit in owned]
@@ -49,10 +49,10 @@ def puts(enterprises: Iterable[tuple[str, str]], accepted: int) -> list[Registry
     return found + [_put("keys", role, _key(role, scope)) for role, scope in scopes.items()]
 
 
-def registry(enterprises: Iterable[tuple[str, str]], accepted: int = 0) -> Registry:
+def registry(enterprises: Iterable[tuple[str, str]], accepted: int = 0, units: Sequence[str] = UNITS) -> Registry:
     """The objects as a service holds them."""
     found = Registry()
-    for put in puts(enterprises, accepted):
+    for put in puts(enterprises, accepted, units):
         found.apply(put)
     return found
 

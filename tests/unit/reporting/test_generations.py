@@ -13,8 +13,6 @@ from services.reporting.stores.memory import MemoryGenerations, MemoryReadModels
 class Filling:
     """A projection that writes what it is told to."""
 
-    lag_seconds = 0.0
-
     def __init__(self, models: MemoryReadModels) -> None:
         self.models = models
         self.ended = asyncio.Event()

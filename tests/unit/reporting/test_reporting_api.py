@@ -2,37 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.reporting.api import routes
-from services.reporting.changes import ChangeFeed, encode, parse
-from services.reporting.freezing import Freezer
-from services.reporting.generations import rebuild
+from services.reporting.changes import encode, parse
 from services.reporting.handlers import on_events
-from services.reporting.pages.routes import page_routes
-from services.reporting.pages.site import Site
-from services.reporting.parts import Parts
-from services.reporting.queries import Reads
-from services.reporting.render.files import Renderings
-from services.reporting.render.pdf_file import PdfRenderer
-from services.reporting.stores.memory import MemoryEvaluations, MemoryGenerations, MemoryReadModels
-from services.reporting.suggestions import load_suggestions
-from shared.health import Health
-from shared.http.app import create_app
-from shared.http.auth import Authenticator, hash_key
-from shared.rulesets import load
-from shared.settings import Settings
-from shared.telemetry import Metrics
-from shared.web.pages import Pages
-from tests.unit.reporting.folded import Folded, batches, folded
-from tests.unit.reporting.registered import ADMIN, KEYS, UNITS, registry
+from services.reporting.stores.memory import MemoryReadModels
+from tests.unit.reporting.folded import batches, folded
+from tests.unit.reporting.registered import UNITS, registry
+from tests.unit.reporting.site_in_memory import app_of, signed
 
 WORLD = folded(units=3, enterprises=4, rounds=2)
 OWNED = {
@@ -40,56 +20,24 @@ OWNED = {
 }
 OWN = min(name for name, unit in OWNED if unit == "unit-01")
 OTHER = min(name for name, unit in OWNED if unit == "unit-02")
-NOW = datetime(2023, 7, 1, tzinfo=UTC)
-
-
-def now() -> datetime:
-    return NOW
 
 
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
-    return asyncio.run(build_app(WORLD))
+    return asyncio.run(build_app())
 
 
-async def build_app(world: Folded) -> FastAPI:
-    models, evaluations, generations = MemoryReadModels(), MemoryEvaluations(), MemoryGenerations()
-    for batch in batches(world):
+async def build_app() -> FastAPI:
+    models = MemoryReadModels()
+    for batch in batches(WORLD):
         await on_events(models, batch)
-    found, health = registry(OWNED, accepted=10), Health()
-    freezer = Freezer(models, evaluations, found, load(), load_suggestions(), now)
-
-    async def ask() -> Any:
-        return await rebuild(generations, lambda _: MemoryReadModels())
-
-    parts = Parts(
-        Reads(models, found),
-        evaluations,
-        freezer,
-        Renderings(evaluations, PdfRenderer()),
-        ChangeFeed(models),
-        generations,
-        ask,
-    )
-    settings = Settings(kafka_bootstrap="x:1", mongo_uri="mongodb://x")
-    pages = Pages(Path(__file__).parents[3] / "services/reporting/pages", settings, now)
-    site = Site(parts, pages, ZoneInfo("Asia/Shanghai"), health, dict)
-    auth = Authenticator(found, hash_key(ADMIN), b"secret" * 8, now)
-    routers = [*routes(parts), *page_routes(site)]
-    app = create_app(service="reporting", title="t", health=health, metrics=Metrics(), auth=auth, routers=routers)
-    pages.install(app)
-    return app
+    return app_of(models, registry(OWNED, accepted=10))
 
 
 @pytest.fixture
 async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as found:
         yield found
-
-
-def signed(role: str | None) -> dict[str, str]:
-    key = ADMIN if role == "admin" else KEYS.get(role or "", "")
-    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 # What each role is answered: county, expert and enterprise are those of unit-01, the viewer that of unit-02.

@@ -1,0 +1,138 @@
+"""Read models for the reporting benchmark: filled straight into the store, and read through a counter."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from services.reporting.documents import Document, Where, Write, newest
+from services.reporting.handlers import Batch, on_events
+from services.reporting.projections import project
+from services.reporting.queries import Reads
+from services.reporting.stores.mongo import MongoReadModels
+from shared.registry import Registry
+from tests.unit.reporting.folded import Folded
+
+FILL = 5000
+SOURCE = "unit-00"
+# What pages and evaluations read. The histories of documents, which only a freeze under load looks into, are left out.
+READ = frozenset(
+    [
+        "units",
+        "unit_rounds",
+        "risk_history",
+        "enterprises",
+        "enterprise_rounds",
+        "findings",
+        "finding_rounds",
+        "rounds",
+        "submissions",
+    ]
+)
+
+
+class Counting:
+    """Read models that count the documents read through them, by collection."""
+
+    def __init__(self, models: MongoReadModels) -> None:
+        self._models = models
+        self.read: dict[str, int] = {}
+
+    async def replace_newer(self, writes: Sequence[Write]) -> None:
+        await self._models.replace_newer(writes)
+
+    async def get(self, collection: str, id: str) -> Document | None:
+        self._count(collection, 1)
+        return await self._models.get(collection, id)
+
+    async def get_many(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
+        found = await self._models.get_many(collection, ids)
+        self._count(collection, len(found))
+        return found
+
+    async def find(self, collection: str, where: Where, **more: Any) -> list[Document]:
+        found = await self._models.find(collection, where, **more)
+        self._count(collection, len(found))
+        return found
+
+    async def remove(self, collection: str, where: Where) -> None:
+        await self._models.remove(collection, where)
+
+    def _count(self, collection: str, documents: int) -> None:
+        self.read[collection] = self.read.get(collection, 0) + documents
+
+
+async def project_all(models: MongoReadModels, parts: Iterable[Batch]) -> None:
+    """The projection as the service runs it."""
+    for batch in parts:
+        await on_events(models, batch)
+
+
+def documents_of(batch: Batch) -> list[Write]:
+    """The documents that a batch leaves behind."""
+    return newest(write for delivery, event in batch for write in project(event, delivery))
+
+
+async def fill(models: MongoReadModels, world: Folded, copies: int) -> str:
+    """Copies the documents of one unit under other names into the store; answers an enterprise of the first."""
+    writes = [write for write in documents_of(own_events(world)) if write.collection in READ]
+    for copy in range(copies):
+        waiting: dict[str, list[Document]] = {}
+        for write in writes:
+            one = _renamed(write, copy)
+            waiting.setdefault(one.collection, []).append({**one.document, "_id": one.id, "order": one.order})
+        for name, rows in waiting.items():
+            for part in _parts(rows):
+                await models._collection(name).insert_many(part, ordered=False)
+    return next(f"00000{write.document['enterprise_id']}" for write in writes if write.collection == "enterprises")
+
+
+def own_events(world: Folded) -> Batch:
+    """The events of the unit that is copied."""
+    return [event for event in world.deliveries if event[1].key == SOURCE]
+
+
+def unit_name(copy: int) -> str:
+    return f"unit-{copy:05d}"
+
+
+def _parts(rows: list[Document]) -> Iterator[list[Document]]:
+    left = iter(rows)
+    while part := list(islice(left, FILL)):
+        yield part
+
+
+def _renamed(write: Write, copy: int) -> Write:
+    prefix, unit_id = f"{copy:05d}", unit_name(copy)
+    document = {**write.document, "unit_id": unit_id}
+    if document.get("enterprise_id"):
+        document["enterprise_id"] = prefix + document["enterprise_id"]
+    name = prefix + write.id
+    if write.collection in ("units", "unit_rounds", "rounds"):
+        name = write.id.replace(SOURCE, unit_id)
+    if write.collection in ("unit_rounds", "rounds"):
+        document["data"] = {**document["data"], "unit_id": unit_id}
+    return Write(write.collection, name, write.order, document)
+
+
+def pages_of(models: Counting, enterprise: str) -> dict[str, Callable[[], Awaitable[Any]]]:
+    """What each page reads of the first unit, one of its enterprises, and six units."""
+    reads, unit, standing = Reads(models, Registry()), unit_name(0), {"state": {"$in": ["open", "disputed"]}}
+
+    async def unit_page() -> None:
+        await reads.risk(unit)
+        await reads.enterprises_of(unit, limit=200)
+        await reads.findings({"unit_id": unit, **standing}, None, 200)
+        await reads.trend(unit)
+        await reads.alerts({"unit_id": unit}, 10)
+        await reads.recent({"unit_id": unit, "drill": False}, 10)
+
+    async def enterprise_page() -> None:
+        await reads.enterprise(enterprise)
+        await reads.findings({"enterprise_id": enterprise}, None, 201)
+        await reads.alerts({"enterprise_id": enterprise}, 20)
+
+    async def overview() -> None:
+        await reads.units([unit_name(number) for number in range(6)])
+        await reads.recent({"at": {"$gte": "2023-06-01"}, "drill": False}, 12)
+
+    return {"unit": unit_page, "enterprise": enterprise_page, "overview": overview}
