@@ -52,25 +52,26 @@ def signed_in(
 def paths(county: County, key: str) -> list[str]:
     if key == "admin":
         return ["/operations"]
-    frozen = county.system.ok(
-        "POST", "reporting", "/v1/evaluations", "national", {"round_id": ROUND, "unit_id": county.unit}
-    )
-    return [
-        "/",
-        f"/units/{county.unit}",
-        f"/enterprises/{county.enterprises[0]}",
-        f"/rounds/{ROUND}?unit={county.unit}",
-        f"/evaluations/{frozen['evaluation_id']}",
-    ]
+    own = ["/", f"/enterprises/{county.enterprises[0]}", f"/rounds/{ROUND}?unit={county.unit}"]
+    if key in county.enterprises:
+        return own
+    asked = [county.unit, None] if key == "national" else [county.unit]
+    bodies = [{"round_id": ROUND, "unit_id": unit} for unit in asked]
+    frozen = [county.system.ok("POST", "reporting", "/v1/evaluations", "national", body) for body in bodies]
+    unit = [f"/units/{county.unit}", f"/units/{county.unit}?as_of=2023-02-20"]
+    return own + unit + [f"/evaluations/{one['evaluation_id']}" for one in frozen]
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
-@pytest.mark.parametrize("key", ["national", "admin"])
-def test_every_page_is_accessible_quiet_and_alone(county: County, browser: Browser, key: str, language: str) -> None:
+@pytest.mark.parametrize("role", ["national", "county", "expert", "enterprise", "admin"])
+def test_every_page_is_accessible_quiet_and_alone(county: County, browser: Browser, role: str, language: str) -> None:
+    key = county.enterprises[0] if role == "enterprise" else role
     page, said, hosts = signed_in(browser, county.system, key, language)
     address = county.system.run["services"]["reporting"]
-    for path in paths(county, key):
-        page.goto(f"{address}{path}")
+    for path in [*paths(county, key), "/login"]:
+        answer = page.goto(f"{address}{path}")
+        assert answer is not None
+        assert answer.status == 200, path
         assert page.locator("html").get_attribute("lang") == language
         found: Any = Axe().run(page)
         assert found.response["violations"] == [], f"{path}: {found.generate_report()}"
@@ -80,6 +81,19 @@ def test_every_page_is_accessible_quiet_and_alone(county: County, browser: Brows
         page.set_viewport_size(DESK)  # type: ignore[arg-type]
     assert said == []
     assert hosts == {urlsplit(address).netloc}
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_what_is_out_of_scope_is_said_to_be_nothing_on_a_page_too(
+    county: County, browser: Browser, language: str
+) -> None:
+    page, _, _ = signed_in(browser, county.system, county.enterprises[0], language)
+    address = county.system.run["services"]["reporting"]
+    for path in (f"/units/{county.unit}", f"/enterprises/{county.enterprises[1]}"):
+        answer = page.goto(f"{address}{path}")
+        assert answer is not None
+        assert answer.status == 404
+        assert Axe().run(page).response["violations"] == []
 
 
 def test_a_page_follows_the_events(county: County, browser: Browser) -> None:

@@ -1,12 +1,9 @@
 """The service as wired, on the real broker and store: a whole round goes in as events, answers and pages come out."""
 
 import asyncio
-import hashlib
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,30 +17,11 @@ from shared.bus import record_of
 from shared.events.base import Submitted
 from shared.events.risk import UnitAssessed
 from shared.kafka_bus import KafkaPublisher
-from shared.settings import Settings
 from tests.unit.reporting.folded import Folded, folded
 from tests.unit.reporting.registered import ADMIN, KEYS, as_event, puts
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 Until = Callable[..., Awaitable[None]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@pytest.fixture
-def reporting_settings(topics_exist: Settings, tmp_path: Path) -> ReportingSettings:
-    (tmp_path / "session").write_bytes(b"s" * 32)
-    own = {
-        "session_secret_file": tmp_path / "session",
-        "port": free_port(),
-        "admin_key_sha256": hashlib.sha256(ADMIN.encode()).hexdigest(),
-    }
-    return ReportingSettings(**(topics_exist.model_dump(exclude_unset=True) | own))
 
 
 @pytest.fixture
