@@ -175,7 +175,6 @@ class System:
         ]
         self._log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab")
         self.process = subprocess.Popen(command, env=self._environment, stdout=self._log, stderr=self._log)
-        (self.data_dir / "run.json").unlink(missing_ok=True)
         eventually(self._is_up, 120, "keycounty up")
         return self
 

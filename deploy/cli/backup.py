@@ -20,7 +20,7 @@ from deploy.backup.archive import BackupError, Manifest
 from deploy.backup.restoring import Restored
 from deploy.backup.secret_files import SecretFiles
 from deploy.cli.connection import RunFileOption, read_run_file, settings_of
-from deploy.local.data_dir import RunFile
+from deploy.local.data_dir import in_use
 from deploy.local.ports import Ports
 from deploy.local.runtime import Runtime, make_topics
 from deploy.local.stack import Options
@@ -97,7 +97,9 @@ def _secrets(run_file: Path | None, data_dir: Path | None = None) -> SecretFiles
     """The secret files of the deployment that is meant."""
     if data_dir is not None:
         return SecretFiles.of_data_dir(data_dir)
-    return SecretFiles.of_settings(settings_of(None)) if run_file is None else SecretFiles.of_data_dir(run_file.parent)
+    if run_file is None:
+        return SecretFiles.of_settings(settings_of(None))
+    return SecretFiles.of_data_dir(Path(read_run_file(run_file)["data_dir"]))
 
 
 @contextmanager
@@ -114,7 +116,6 @@ def _store_and_broker(data_dir: Path, port_base: int | None, told: Callable[[str
         yield runtime.run_file
     finally:
         runtime.stop()
-        runtime.run_file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -122,9 +123,12 @@ def _held_still(run_file: Path) -> Iterator[None]:
     """The services of a local runtime stand still, and are started again by it at the end: what they had in memory is
     gone then.
     """
-    read_run_file(run_file)
-    run = RunFile.read(run_file)
-    pids = [pid for service in run.services for pid in run.pids.get(service, ())]
+    run = read_run_file(run_file)
+    if not in_use(Path(run["data_dir"])):  # its pids are others' by now
+        raise typer.BadParameter(
+            f"its runtime does not run; give --data-dir {run['data_dir']}", param_hint="--run-file"
+        )
+    pids = [pid for service in run["services"] for pid in run["pids"].get(service, ())]
     _signal(pids, signal.SIGSTOP)
     try:
         yield

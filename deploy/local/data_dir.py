@@ -50,6 +50,25 @@ class DataDirLock:
             self._file.close()
             self._file = None
 
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def in_use(data_dir: Path) -> bool:
+    """Whether a runtime holds the directory now."""
+    try:
+        with (data_dir / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
 
 def end_orphans(data_dir: Path, timeout: float = 5.0) -> None:
     """SIGKILL every process an earlier runtime left for `data_dir`, and wait until they are gone."""
@@ -143,8 +162,9 @@ def ensure_clock(data_dir: Path, start: datetime | None, now: datetime) -> Simul
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """`run.json`: where the parts of a running system are, their pids, and the first admin key."""
+    """`run.json`: where the parts of a running system and its data are, their pids, and the first admin key."""
 
+    data_dir: str
     kafka: str
     mongo: str
     services: dict[str, str]
@@ -153,6 +173,7 @@ class RunFile:
     admin_key: str
 
     def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_private(path, json.dumps(asdict(self), indent=2).encode())
 
     @classmethod

@@ -10,7 +10,8 @@ from deploy.local.stack import POLL_SECONDS, Options, Stack, StoppedError
 
 
 class Runtime:
-    """Starts a Stack, keeps it running, writes its run file after every change, and stops it in order.
+    """Starts a Stack, keeps it running, writes its run file after every change, and stops it in order. The run file is
+    there from when all are ready until they are stopped.
 
     All of it happens in a thread of its own, which the children do not outlive; `start`, `wait` and `stop` may be
     called from any thread. What ends the runtime after its start is kept in `failure`.
@@ -63,18 +64,23 @@ class Runtime:
         self.stop()
 
     def _run(self) -> None:
-        lock = DataDirLock(self._data_dir)
         try:
-            lock.acquire()
-            self._keep_running()
+            with DataDirLock(self._data_dir):
+                self._live()
         except StoppedError:
             pass
         except Exception as error:  # noqa: BLE001  `start` raises it, or the caller reads it from `failure`
             self.failure = error
         finally:
-            self._stack.stop()
-            lock.release()
             self._ended.set()
+
+    def _live(self) -> None:
+        self.run_file.unlink(missing_ok=True)  # a killed runtime's: its pids are others' by now
+        try:
+            self._keep_running()
+        finally:
+            self._stack.stop()
+            self.run_file.unlink(missing_ok=True)
 
     def _keep_running(self) -> None:
         self._stack.start()

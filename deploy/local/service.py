@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,11 +46,14 @@ def service_command(
     """One replica: its own port, working directory and log; ready when its `/health/ready` answers 200."""
     label, port = replica_name(name, replica), ports.service(name, replica)
     cwd = data_dir / "services" / label
-    cwd.mkdir(parents=True, exist_ok=True)
+    scratch = cwd / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)  # what a killed one left
+    scratch.mkdir(parents=True)
     own = {
         MARKER: str(data_dir),
         "KEYCOUNTY_PORT": str(port),
         "KEYCOUNTY_INSTANCE": label,
+        "TMPDIR": str(scratch),  # nothing is written outside the data directory
         "PYTHONPATH": os.pathsep.join(filter(None, (str(SOURCE_ROOT), os.environ.get("PYTHONPATH")))),
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",  # glibc's arena per thread costs tens of MB a service

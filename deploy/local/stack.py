@@ -100,6 +100,7 @@ class Stack:
             for name in self.options.commands
         }
         return RunFile(
+            data_dir=str(self.data_dir),
             kafka=self._kafka.bootstrap,
             mongo=self._store.uri,
             services={name: found[0] for name, found in urls.items()},

@@ -13,20 +13,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from deploy.local.child import MARKER, orphans
-from deploy.local.data_dir import DataDirError, DataDirLock, RunFile, end_orphans, ensure_clock, ensure_secrets
+from deploy.local.data_dir import DataDirError, DataDirLock, RunFile, end_orphans, ensure_clock, ensure_secrets, in_use
 
 FEBRUARY = datetime.fromisoformat("2023-02-01T08:00:00+08:00")
 
 
 def test_a_second_runtime_on_the_same_directory_is_refused_and_names_the_first(tmp_path: Path) -> None:
-    first = DataDirLock(tmp_path)
-    first.acquire()
-    with pytest.raises(DataDirError, match=f"in use by another runtime .pid {os.getpid()}"):
-        DataDirLock(tmp_path).acquire()
-    first.release()
-    second = DataDirLock(tmp_path)
-    second.acquire()
-    second.release()
+    assert not in_use(tmp_path)
+    with DataDirLock(tmp_path):
+        assert in_use(tmp_path)
+        with pytest.raises(DataDirError, match=f"in use by another runtime .pid {os.getpid()}"):
+            DataDirLock(tmp_path).acquire()
+    assert not in_use(tmp_path)
+    with DataDirLock(tmp_path):
+        assert in_use(tmp_path)
 
 
 def test_a_lock_left_by_a_killed_runtime_does_not_hold(tmp_path: Path) -> None:
@@ -42,9 +42,8 @@ def test_a_lock_left_by_a_killed_runtime_does_not_hold(tmp_path: Path) -> None:
             DataDirLock(tmp_path).acquire()
         holder.kill()
         holder.wait()
-    lock = DataDirLock(tmp_path)
-    lock.acquire()
-    lock.release()
+    with DataDirLock(tmp_path):
+        assert in_use(tmp_path)
 
 
 def test_processes_of_a_killed_runtime_are_recognised_and_ended(tmp_path: Path) -> None:
@@ -100,9 +99,9 @@ def test_without_a_start_the_machine_s_clock_is_used_and_nothing_is_kept(tmp_pat
 
 
 def test_the_run_file_reads_back_and_is_private(tmp_path: Path) -> None:
-    path = tmp_path / "run.json"
-    run = RunFile("h:1", "mongodb://h", {"intake": "http://h"}, {"intake": ["http://h"]}, {"kafka": [2]}, "key")
+    path = tmp_path / "made" / "run.json"
+    run = RunFile("/d", "h:1", "mongodb://h", {"intake": "http://h"}, {"intake": ["http://h"]}, {"kafka": [2]}, "key")
     run.write(path)
     assert RunFile.read(path) == run
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [found.name for found in tmp_path.iterdir()] == ["run.json"]
+    assert [found.name for found in path.parent.iterdir()] == ["run.json"]
