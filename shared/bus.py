@@ -33,6 +33,11 @@ class Delivery:
     headers: tuple[Header, ...]
     timestamp_ms: int
 
+    @property
+    def timestamp(self) -> int:
+        """In ms, under the name that aiokafka's records have for it."""
+        return self.timestamp_ms
+
     def event(self) -> Event:
         """The event in it. Raises `Rejected`."""
         return decode(self.key, self.value, self.headers)

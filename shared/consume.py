@@ -12,7 +12,7 @@ from shared.clock import Clock, real
 from shared.errors import Rejected, Unavailable
 from shared.events.envelope import Event
 from shared.health import Health
-from shared.telemetry import Metrics, bound, log
+from shared.telemetry import Metrics, bound, lag_gauge, log
 from shared.topics import DEAD_LETTERS
 
 Decoded = tuple[Delivery, Event]
@@ -68,7 +68,7 @@ class Consuming:
         self._now = now
         self._stopping = asyncio.Event()
         self._failures = 0
-        self._last_timestamp_ms: int | None = None
+        self._timestamp_ms: int | None = None
         self._trouble: tuple[float, str] | None = None
         self._log = log(f"consume.{name}")
         self.caught_up = False
@@ -100,23 +100,22 @@ class Consuming:
 
     @property
     def lag_seconds(self) -> float:
-        """0 when caught up, else the age of the last record handled (before the first: of the first one read)."""
-        if self.caught_up or self._last_timestamp_ms is None:
+        """0 when caught up, else the age of the first record read and not handled, or of the last one handled."""
+        if self.caught_up or self._timestamp_ms is None:
             return 0.0
-        return max(0.0, self._now().timestamp() - self._last_timestamp_ms / 1000)
+        return max(0.0, self._now().timestamp() - self._timestamp_ms / 1000)
 
     async def _step(self) -> None:
         deliveries = await self._patiently(lambda: self._consumer.poll(self._max_records, self._poll_s))
         if deliveries:
-            self.caught_up = False
             await self._take(deliveries)
         elif not self.caught_up:
             self.caught_up = await self._patiently(self._at_the_end)
             self.caught_up_once |= self.caught_up
 
     async def _take(self, deliveries: Sequence[Delivery]) -> None:
-        if self._last_timestamp_ms is None:
-            self._last_timestamp_ms = deliveries[0].timestamp_ms
+        self.caught_up = False
+        self._timestamp_ms = deliveries[0].timestamp_ms  # the last one handled may be hours old
         with self._seconds.time():
             rejected = await self._work(deliveries)
             dead = [dead_letter(delivery, why, self._name) for delivery, why in rejected]
@@ -164,7 +163,7 @@ class Consuming:
             self._log.warning("dead letter", source=where, reason=why.reason, detail=why.detail[:DETAIL_LIMIT])
             self._records.labels(self._name, "rejected").inc()
         self._records.labels(self._name, "handled").inc(len(deliveries) - len(rejected))
-        self._last_timestamp_ms = deliveries[-1].timestamp_ms
+        self._timestamp_ms = deliveries[-1].timestamp_ms
         self.positions.update(_after(deliveries))
 
     async def _at_the_end(self) -> bool:
@@ -208,10 +207,7 @@ class Consuming:
         self._seconds = metrics.histogram(
             "keycounty_consumer_batch_seconds", "From a batch read to its commit.", ("consumer",)
         ).labels(self._name)
-        lag = metrics.gauge(
-            "keycounty_consumer_lag_seconds", "Age of the last record handled, 0 when caught up.", ("consumer",)
-        )
-        lag.labels(self._name).set_function(lambda: self.lag_seconds)
+        lag_gauge(metrics).labels(self._name).set_function(lambda: self.lag_seconds)
 
 
 def dead_letter(delivery: Delivery, why: Rejected, service: str) -> Record:

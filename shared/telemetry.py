@@ -185,3 +185,10 @@ class Metrics:
         if declared != wanted or not isinstance(metric, kind):
             raise ValueError(f"the metric {name!r} is declared differently elsewhere")
         return metric
+
+
+def lag_gauge(metrics: Metrics) -> Gauge:
+    """How far whoever reads the bus is behind: the one metric that every service has."""
+    return metrics.gauge(
+        "keycounty_consumer_lag_seconds", "Age of what waits to be handled, 0 when caught up.", ("consumer",)
+    )

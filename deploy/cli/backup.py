@@ -20,6 +20,7 @@ from deploy.backup.archive import BackupError, Manifest
 from deploy.backup.restoring import Restored
 from deploy.backup.secret_files import SecretFiles
 from deploy.cli.connection import RunFileOption, read_run_file, settings_of
+from deploy.cli.failing import fail, say
 from deploy.local.data_dir import in_use
 from deploy.local.ports import Ports
 from deploy.local.runtime import Runtime, make_topics
@@ -109,9 +110,8 @@ def _store_and_broker(data_dir: Path, port_base: int | None, told: Callable[[str
     runtime = Runtime(options, report=told)
     try:
         runtime.start()
-    except Exception as error:
-        typer.secho(f"keycounty: {error}", fg="red", err=True)
-        raise typer.Exit(1) from error
+    except Exception as error:  # noqa: BLE001  every failure to start is told to the user in one message
+        fail(error)
     try:
         yield runtime.run_file
     finally:
@@ -150,11 +150,10 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except BackupError as wrong:
         for fault in wrong.faults:
-            typer.secho(f"keycounty: {fault}", fg="red", err=True)
+            say(fault)
         raise typer.Exit(1) from wrong
     except Unavailable as away:
-        typer.secho(f"keycounty: {away}; repeat the command when it is back", fg="red", err=True)
-        raise typer.Exit(1) from away
+        fail(f"{away}; repeat the command when it is back")
 
 
 def _show(manifest: Manifest) -> None:

@@ -1,16 +1,28 @@
-"""Where a command finds the deployment: the settings of its environment, or the run file of a local runtime."""
+"""Where a command finds the deployment: options and settings of its environment, or the run file of a local runtime."""
 
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 
+from deploy.local.ports import Ports
 from shared.settings import Settings, load
 
 RunFileOption = Annotated[
     Path | None, typer.Option("--run-file", help="The run.json of a local runtime; without it KEYCOUNTY_... settings.")
 ]
+ApiKeyOption = Annotated[
+    str | None,
+    typer.Option("--api-key", envvar="KEYCOUNTY_API_KEY", help="API key to call with; else the run file's first one."),
+]
+TIMEOUT_S = 60.0
+
+
+def url_option(service: str) -> Any:
+    """The option that says where `service` is."""
+    return typer.Option("--url", envvar=f"KEYCOUNTY_PUBLIC_URL_{service.upper()}", help=f"Address of {service}.")
 
 
 def read_run_file(path: Path) -> dict[str, Any]:
@@ -29,3 +41,13 @@ def settings_of(run_file: Path | None) -> Settings:
     run = read_run_file(run_file)
     addresses = {f"public_url_{name}": address for name, address in run["services"].items()}
     return Settings(kafka_bootstrap=run["kafka"], mongo_uri=run["mongo"], topic_replication=1, **addresses)
+
+
+def client_of(service: str, url: str | None, api_key: str | None, run_file: Path | None) -> httpx.Client:
+    """A client of the service with address and key. Wrong usage without a key."""
+    run = read_run_file(run_file) if run_file else {}
+    address = url or run.get("services", {}).get(service) or f"http://127.0.0.1:{Ports().service(service)}"
+    key = api_key or run.get("admin_key")
+    if not key:
+        raise typer.BadParameter("give --api-key, set KEYCOUNTY_API_KEY, or give --run-file", param_hint="--api-key")
+    return httpx.Client(base_url=address, headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT_S)

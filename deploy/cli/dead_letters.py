@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.cli.connection import RunFileOption, settings_of
+from deploy.cli.failing import fail
 from shared.bus import Delivery, Record
 from shared.errors import Rejected, Unavailable
 from shared.kafka_bus import KafkaConsumer, KafkaPublisher
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Records that no service could take, with their original bytes.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
 SHOWN_BYTES = 2000
+_SOURCE = re.compile(r"[^:]+:\d+:\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,11 @@ class DeadLetter:
     source: str
     service: str
     delivery: Delivery
+
+    @property
+    def has_source(self) -> bool:
+        """Whether `source` is a `topic:partition:offset`; what others write to the topic may lack it."""
+        return _SOURCE.fullmatch(self.source) is not None
 
     @property
     def topic(self) -> str:
@@ -77,19 +86,26 @@ def list_(run_file: RunFileOption = None, as_json: AsJson = False) -> None:
     Console().print(table if found else "There are no dead letters.")
 
 
-@app.command(epilog="Example: keycounty dead-letters show 3-17")
-def show(id: str, run_file: RunFileOption = None) -> None:
-    """Show one dead letter whole: cause, headers, and its bytes as far as they are text."""
+@app.command(epilog="Example: keycounty dead-letters show 3-17 --run-file data/run.json")
+def show(id: str, run_file: RunFileOption = None, as_json: AsJson = False) -> None:
+    """Show one dead letter whole: cause, headers, and its bytes as far as they are text (JSON: in base64 too)."""
     letter = _named([id], read(settings_of(run_file)))[0]
-    delivery = letter.delivery
+    headers = {name: _text(value) for name, value in letter.delivery.headers}
+    key, value = _text(letter.delivery.key), letter.delivery.value or b""
+    if as_json:
+        whole = {"headers": headers, "key": key, "value": _text(value), "value_base64": b64encode(value).decode()}
+        typer.echo(json.dumps(letter.summary() | whole, ensure_ascii=False))
+        return
     typer.echo(json.dumps(letter.summary(), ensure_ascii=False, indent=2))
-    for name, value in delivery.headers:
-        typer.echo(f"{name}: {value.decode(errors='backslashreplace')}")
-    typer.echo(f"key: {(delivery.key or b'').decode(errors='backslashreplace')}")
-    typer.echo((delivery.value or b"")[:SHOWN_BYTES].decode(errors="backslashreplace"))
+    lines = [*(f"{name}: {text}" for name, text in headers.items()), f"key: {key}", _text(value[:SHOWN_BYTES])]
+    typer.echo("\n".join(lines))
 
 
-@app.command(epilog="Example: keycounty dead-letters redrive 3-17 3-18 --rate 5")
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode(errors="backslashreplace")
+
+
+@app.command(epilog="Example: keycounty dead-letters redrive 3-17 3-18 --dry-run --run-file data/run.json")
 def redrive(
     ids: list[str],
     run_file: RunFileOption = None,
@@ -103,11 +119,16 @@ def redrive(
     """
     settings = settings_of(run_file)
     letters = _named(ids, read(settings))
+    if nowhere := [letter.id for letter in letters if not letter.has_source]:
+        fail(f"{', '.join(nowhere)}: says not where it came from")
     if dry_run:
         _say(rehearsed(settings, letters), as_json)
         return
-    asyncio.run(_send(settings, letters, rate))
-    typer.echo(f"sent again: {len(letters)}")
+    try:
+        asyncio.run(_send(settings, letters, rate))
+    except Unavailable as away:
+        fail(f"{away}; repeat the command, a second sending is harmless")
+    typer.echo(json.dumps({"sent": [letter.id for letter in letters]}) if as_json else f"sent again: {len(letters)}")
 
 
 def rehearsed(settings: Settings, letters: Sequence[DeadLetter]) -> "dict[str, Effect]":
@@ -120,8 +141,7 @@ def rehearsed(settings: Settings, letters: Sequence[DeadLetter]) -> "dict[str, E
     try:
         folds = asyncio.run(rehearsals(settings, load(settings.rulesets_dir), partitions)) if partitions else {}
     except (Unavailable, RuleSetMismatch) as wrong:
-        typer.secho(f"keycounty: {wrong}", fg="red", err=True)
-        raise typer.Exit(1) from wrong
+        fail(wrong)
     return {
         letter.id: folds[letter.partition].append(letter.original())
         if letter.topic == LOG
@@ -155,8 +175,7 @@ def read(settings: Settings) -> list[DeadLetter]:
     try:
         return [dead_letter_of(delivery) for delivery in asyncio.run(_read(settings))]
     except Unavailable as away:
-        typer.secho(f"keycounty: {away}", fg="red", err=True)
-        raise typer.Exit(1) from away
+        fail(away)
 
 
 async def _read(settings: Settings) -> list[Delivery]:

@@ -11,7 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from deploy.cli.intake_client import ApiKey, Refused, RunFile, Url, call, connect, describe
+from deploy.cli.connection import ApiKeyOption, RunFileOption, client_of
+from deploy.cli.failing import fail
+from deploy.cli.intake_client import IntakeUrl, Refused, call, describe
 
 ORDER = ("authorities", "units", "parks", "teams", "enterprises", "rounds", "enrolments")
 JSON_STARTS = ("{", "[")
@@ -32,9 +34,9 @@ def load(
     files: Annotated[
         list[Path], typer.Argument(help="units.csv, rounds.ndjson, …, or NDJSON lines {kind, id, object}.")
     ],
-    url: Url = None,
-    api_key: ApiKey = None,
-    run_file: RunFile = None,
+    url: IntakeUrl = None,
+    api_key: ApiKeyOption = None,
+    run_file: RunFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object.")] = False,
 ) -> None:
     """Load registry objects, whatever the order of the files: authorities first, enrolments last. Safe to repeat.
@@ -45,7 +47,7 @@ def load(
     console = Console(stderr=True)
     try:
         items = sorted((item for file in files for item in _items(file)), key=lambda item: ORDER.index(item.kind))
-        with connect(url, api_key, run_file) as client, Progress(console=console) as progress:
+        with client_of("intake", url, api_key, run_file) as client, Progress(console=console) as progress:
             task = progress.add_task("loading", total=len(items))
             failed = 0
             for item in items:
@@ -57,8 +59,7 @@ def load(
                         console.print(f"{item.file}:{item.line} {item.kind}/{item.id} {line}", markup=False)
                 progress.advance(task)
     except Refused as refused:
-        typer.secho(f"keycounty: {refused}", fg="red", err=True)
-        raise typer.Exit(1) from None
+        fail(refused)
     if as_json:
         typer.echo(json.dumps({"loaded": len(items) - failed, "failed": failed}))
     else:

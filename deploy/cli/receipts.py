@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from deploy.cli.failing import say
 from shared import receipts
 
 app = typer.Typer(help="Receipts: the proof of what was reported.", no_args_is_help=True)
@@ -30,7 +31,7 @@ def verify(
     try:
         chain, keys = _chain(file.read_text(encoding="utf-8-sig")), _keys(key.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as wrong:
-        typer.secho(f"keycounty: {wrong}", fg="red", err=True)
+        say(wrong)
         raise typer.Exit(2) from None
     flaws = receipts.verify_chain(chain, keys)
     if as_json:

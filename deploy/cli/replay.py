@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.cli.connection import RunFileOption, read_run_file
+from deploy.cli.failing import fail
 from services.scoring.rules.fold import RuleSetMismatch
 from services.scoring.settings import ScoringSettings
 from services.scoring.wiring import replaying
@@ -60,9 +61,8 @@ def replay(
         report = asyncio.run(replaying(settings, rules).run(until))
     except InvalidRules as wrong:
         raise typer.BadParameter(str(wrong), param_hint="--rules") from wrong
-    except (Unavailable, RuleSetMismatch) as failed:
-        typer.echo(str(failed), err=True)
-        raise typer.Exit(1) from failed
+    except (Unavailable, RuleSetMismatch) as wrong:
+        fail(wrong)
     if as_json:
         typer.echo(json.dumps(report.as_json(outputs), default=str, ensure_ascii=False))
     else:

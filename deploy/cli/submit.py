@@ -15,7 +15,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from deploy.cli.intake_client import ATTEMPTS, WAITING, ApiKey, Refused, RunFile, Url, call, connect, describe
+from deploy.cli.connection import ApiKeyOption, RunFileOption, client_of
+from deploy.cli.failing import fail
+from deploy.cli.intake_client import ATTEMPTS, WAITING, IntakeUrl, Refused, call, describe
 
 TYPES = {
     ".csv": "text/csv",
@@ -38,9 +40,9 @@ class Tally:
 def submit(
     files: Annotated[list[Path], typer.Argument(help="JSON (one submission), NDJSON, CSV or XLSX files.")],
     kind: Annotated[str, typer.Option("--kind", help="inspections, hazard-units or rectifications.")] = "inspections",
-    url: Url = None,
-    api_key: ApiKey = None,
-    run_file: RunFile = None,
+    url: IntakeUrl = None,
+    api_key: ApiKeyOption = None,
+    run_file: RunFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object.")] = False,
 ) -> None:
     """Submit files: a progress bar, a line per error. Repeating it, or going on after a break, counts nothing twice."""
@@ -48,12 +50,11 @@ def submit(
     if kind not in ("inspections", "hazard-units", "rectifications"):
         raise typer.BadParameter(f"unknown kind {kind}", param_hint="--kind")
     try:
-        with connect(url, api_key, run_file) as client, _progress(console) as progress:
+        with client_of("intake", url, api_key, run_file) as client, _progress(console) as progress:
             for file in files:
                 _submit(client, file, kind, tally, progress, console)
     except Refused as refused:
-        typer.secho(f"keycounty: {refused}; run the command again to go on", fg="red", err=True)
-        raise typer.Exit(1) from None
+        fail(f"{refused}; run the command again to go on")
     if as_json:
         typer.echo(json.dumps({"accepted": tally.accepted, "rejected": tally.rejected}))
     else:

@@ -3,12 +3,15 @@
 import asyncio
 import json
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from deploy.cli.connection import RunFileOption, settings_of
+from deploy.cli.failing import fail
 from shared import topics
 from shared.errors import Unavailable
 from shared.settings import Settings, load
@@ -27,19 +30,19 @@ class BusSettings(Settings):
 
 
 @app.command(epilog="Example: KEYCOUNTY_KAFKA_BOOTSTRAP=127.0.0.1:9092 keycounty topics ensure --json")
-def ensure(as_json: AsJson = False) -> None:
+def ensure(run_file: RunFileOption = None, as_json: AsJson = False) -> None:
     """Create the topics that are missing. Exit 1 when one has another number of partitions than the settings say."""
-    created = _run(topics.ensure(load(BusSettings)))
+    created = _run(topics.ensure(_settings(run_file)))
     if as_json:
         typer.echo(json.dumps({"created": created}))
     else:
         typer.echo("\n".join(f"created {name}" for name in created) or "all topics exist")
 
 
-@app.command("list", epilog="Example: keycounty topics list --json")
-def list_(as_json: AsJson = False) -> None:
+@app.command("list", epilog="Example: keycounty topics list --run-file data/run.json --json")
+def list_(run_file: RunFileOption = None, as_json: AsJson = False) -> None:
     """Show every topic, what is kept of it, and how many partitions it has on the broker."""
-    settings = load(BusSettings)
+    settings = _settings(run_file)
     found = _run(topics.partitions(settings))
     rows = [
         (settings.topic_prefix + topic.name, topic, found[settings.topic_prefix + topic.name])
@@ -58,9 +61,12 @@ def list_(as_json: AsJson = False) -> None:
     Console().print(table)
 
 
+def _settings(run_file: Path | None) -> Settings:
+    return settings_of(run_file) if run_file else load(BusSettings)
+
+
 def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except (Unavailable, topics.TopicMismatch) as wrong:
-        typer.secho(f"keycounty: {wrong}", fg="red", err=True)
-        raise typer.Exit(1) from wrong
+        fail(wrong)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.failing import say
 from deploy.local.data_dir import RunFile
 from deploy.local.ports import Ports, parse_replicas
 from deploy.local.runtime import Runtime, make_topics
@@ -94,6 +95,6 @@ def addresses(run: RunFile, run_file: Path) -> str:
 
 
 def _fail(error: Exception, data_dir: Path) -> int:
-    typer.secho(f"keycounty: {error}", fg="red", err=True)
+    say(error)
     typer.echo(f"logs: {data_dir / 'logs'}", err=True)
     return 1

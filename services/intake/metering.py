@@ -13,14 +13,22 @@ class IntakeMetrics:
     """The metrics of intake by what they say."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self.accepted = metrics.counter("intake_accepted_total", "Submissions stored.", ["kind"])
-        self.repeated = metrics.counter("intake_repeated_total", "Submissions answered as before.", ["kind"])
-        self.refused = metrics.counter("intake_refused_total", "Faults in refused submissions, by code.", ["code"])
-        self.published = metrics.counter("intake_published_total", "Submissions with the broker.")
-        self.waiting = metrics.gauge("intake_waiting", "Submissions of the held shards that wait to be published.")
-        self.oldest_s = metrics.gauge("intake_oldest_waiting_seconds", "Age of the one that has waited longest.")
-        self.shards = metrics.gauge("intake_shards_held", "Shards whose outbox this replica publishes.")
-        self.store_calls = metrics.counter("intake_store_calls_total", "Calls of the submission store.", ["method"])
+        self.accepted = metrics.counter("keycounty_intake_accepted_total", "Submissions stored.", ["kind"])
+        self.repeated = metrics.counter("keycounty_intake_repeated_total", "Submissions answered as before.", ["kind"])
+        self.refused = metrics.counter(
+            "keycounty_intake_refused_total", "Faults in refused submissions, by code.", ["code"]
+        )
+        self.published = metrics.counter("keycounty_intake_published_total", "Submissions with the broker.")
+        self.waiting = metrics.gauge(
+            "keycounty_intake_waiting", "Submissions of the held shards that wait to be published."
+        )
+        self.oldest_s = metrics.gauge(
+            "keycounty_intake_oldest_waiting_seconds", "Age of the one that has waited longest."
+        )
+        self.shards = metrics.gauge("keycounty_intake_shards_held", "Shards whose outbox this replica publishes.")
+        self.store_calls = metrics.counter(
+            "keycounty_intake_store_calls_total", "Calls of the submission store.", ["method"]
+        )
 
 
 class _Metered:

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.scoring.stream import Scorer
+from shared.clock import Clock
 from shared.health import Health
-from shared.telemetry import Metrics
+from shared.telemetry import Metrics, lag_gauge
 
 View = Callable[[Any, Any], Awaitable[Any]]
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,15 +21,19 @@ ROUTES = {
 
 
 class Pages:
-    """The four routes. `stalled_s`: how long nothing may move before the process counts as dead."""
+    """The four routes. `stalled_s`: how long nothing may move before the process counts as dead; `now`: the machine's
+    clock, by which the broker stamps records.
+    """
 
-    def __init__(self, scorer: Scorer, health: Health, metrics: Metrics, stalled_s: float) -> None:
+    def __init__(self, scorer: Scorer, health: Health, metrics: Metrics, stalled_s: float, now: Clock) -> None:
         self._scorer = scorer
         self._health = health
         self._metrics = metrics
         self._stalled_s = stalled_s
+        self._now = now
         self._folded = metrics.gauge("keycounty_scoring_folded", "Records folded since the start of the process.")
         self._lag = metrics.gauge("keycounty_scoring_lag", "Records not folded yet, by partition.", ("partition",))
+        self._lag_s = lag_gauge(metrics).labels("scoring")
         self._stalled = metrics.gauge(
             "keycounty_scoring_stalled_seconds", "For how long nothing has moved that should."
         )
@@ -59,6 +64,7 @@ class Pages:
     async def metrics(self, web: Any, _request: Any) -> Any:
         self._folded.set(self._scorer.folded)
         self._stalled.set(self._scorer.stalled_s())
+        self._lag_s.set(self._scorer.lag_s(self._now().timestamp() * 1000))
         self._lag.clear()
         for partition, lag in self._scorer.lag().items():
             self._lag.labels(str(partition)).set(lag)

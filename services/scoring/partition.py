@@ -10,13 +10,19 @@ from shared.bus import Record
 
 @dataclass(slots=True)
 class Partition:
-    """`next` is the next offset to fold; what lies before it is in the fold and, once committed, with the broker."""
+    """`next` is the next offset to fold; what lies before it is in the fold and, once committed, with the broker.
+
+    `moved_at` and `level_at` are the loop's times of the last move and of when nothing was left to fold, `folded_to_ms`
+    is the timestamp of the last record folded here.
+    """
 
     number: int
     fold: PartitionFold
     transactions: Transactions
     next: int = -1
     moved_at: float = 0.0
+    level_at: float = float("-inf")
+    folded_to_ms: int | None = None
     _hole: tuple[int, int] = (-1, -1)
     _reread_at: float = 0.0
     _strict: Strict = field(default_factory=Strict)
@@ -48,7 +54,19 @@ class Partition:
         records = fold_batch(self.fold, self.number, self._unseen(arrived), self._strict)
         self.next = max(self.next, arrived[-1].offset + 1)
         self.moved_at = now
+        self.folded_to_ms = arrived[-1].timestamp
         return records
+
+    def level(self, now: float) -> None:
+        """Nothing is left to fold."""
+        self.moved_at = self.level_at = now
+
+    def lag_s(self, now: float, now_ms: float) -> float:
+        """With something left to fold: the age (seconds) of the last record folded. After an idle time that one is old
+        and the next one is not: no more than the time since.
+        """
+        age_s = 0.0 if self.folded_to_ms is None else (now_ms - self.folded_to_ms) / 1000
+        return max(0.0, min(age_s, now - self.level_at))
 
     def _unseen(self, arrived: Sequence[Arrived]) -> Sequence[Arrived]:
         """Without what is folded already."""

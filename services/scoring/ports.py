@@ -26,6 +26,10 @@ class Arrived(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[Header]: ...
+    @property
+    def timestamp(self) -> int:
+        """As the broker has it, in ms."""
+        ...
 
 
 class Listener(Protocol):

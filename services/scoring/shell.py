@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import faust
 from mode import Service
 
+from services.scoring.edge import edge
 from services.scoring.settings import ScoringSettings
 from services.scoring.stream import Scorer
 
@@ -69,6 +70,7 @@ class Shell:
             broker="kafka://" + self._settings.kafka_bootstrap,
             datadir=folder,
             topic_disable_leader=True,
+            web_application_options={"middlewares": [edge]},
             web_bind=self._settings.host,
             web_host=self._settings.host,
             web_port=self._settings.port,

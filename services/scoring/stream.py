@@ -70,6 +70,11 @@ class Scorer:
         ends = {number: self.broker.source.end(number) for number in self.partitions}
         return {number: max(0, end - self.partitions[number].next) for number, end in ends.items() if end is not None}
 
+    def lag_s(self, now_ms: float) -> float:
+        """That (seconds) of the partition furthest behind; 0 when none is. `now_ms` by the broker's clock."""
+        behind = [self.partitions[number] for number, lag in self.lag().items() if lag]
+        return max((partition.lag_s(_time(), now_ms) for partition in behind), default=0.0)
+
     def stalled_s(self) -> float:
         """For how long (seconds) nothing has moved although something should; 0 when there is nothing to do."""
         if not self.ready or self._away:
@@ -246,7 +251,7 @@ class Scorer:
         fold stands."""
         for number, lag in self.lag().items():
             if not lag:
-                self.partitions[number].moved_at = _time()
+                self.partitions[number].level(_time())
             elif self.partitions[number].reread_due(_time(), REREAD_S):
                 self.broker.source.seek(number, self.partitions[number].next)
 

@@ -13,7 +13,7 @@ from services.scoring.rules.fold import PartitionFold
 from services.scoring.settings import ScoringSettings
 from services.scoring.shell import Shell, end
 from services.scoring.stream import Pace, Scorer
-from shared.clock import clock
+from shared.clock import clock, real
 from shared.health import Health
 from shared.kafka_options import connection
 from shared.rulesets import load
@@ -29,7 +29,7 @@ def build(settings: ScoringSettings) -> Shell:
     scorer = Scorer(KafkaBroker(options(settings)), partial(PartitionFold, load(settings.rulesets_dir)), end, pace)
     health = Health()
     health.add("partitions", _prepared(scorer))
-    pages = Pages(scorer, health, Metrics(), settings.scoring_stalled_s)
+    pages = Pages(scorer, health, Metrics(), settings.scoring_stalled_s, real)
     return Shell(settings, scorer, pages.add_to)
 
 

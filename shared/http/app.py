@@ -1,23 +1,23 @@
 """The app factory of the three HTTP services: health, metrics, problem details, correlation id, security headers."""
 
 import re
-import uuid
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import Unavailable
 from shared.health import Health
 from shared.http import problems
+from shared.http.answering import handle_errors
 from shared.http.auth import Authenticator
+from shared.http.correlation import HEADER, correlation_of
 from shared.telemetry import Metrics, correlation_id, log, traceparent
 
 SUBMISSION_LIMIT = 768 * 1024
@@ -34,42 +34,52 @@ SECURITY_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+BUCKETS_S = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
-_CORRELATION = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 
 
 class Edge:
-    """ASGI wrapper: correlation id in and out, security headers, the size limit of a body, and the request's log
-    line.
+    """ASGI wrapper around all of an app: correlation id in and out, security headers, the size limit of a body,
+    the request's log line and its time. A bug is logged here, under the request's correlation id.
     """
 
-    def __init__(self, app: ASGIApp, large: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, large: Mapping[str, int], metrics: Metrics) -> None:
         self.app = app
         self.large = large
         self.log = log("http")
+        self.seconds = metrics.histogram(
+            "keycounty_http_request_seconds",
+            "From a request to the beginning of its answer.",
+            ("method", "route", "status"),
+            BUCKETS_S,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = headers.get("x-correlation-id", "")
-        known = given if _CORRELATION.match(given) else uuid.uuid4().hex
+        known = correlation_of(headers.get(HEADER))
         tokens = correlation_id.set(known), traceparent.set(_trace(headers))
         try:
             await self._answer(scope, receive, send, known)
+        except Exception:  # a bug ends the request, which was answered with 500, not the service
+            self.log.exception("bug", method=scope["method"], path=scope["path"])
         finally:
             correlation_id.reset(tokens[0])
             traceparent.reset(tokens[1])
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, known: str) -> None:
+        begun = time.perf_counter()
+
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["x-correlation-id"] = known
+                headers[HEADER] = known
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
-                self._note(scope, message["status"])
+                self._note(scope, message["status"], time.perf_counter() - begun)
             await send(message)
 
         limit = next((size for path, size in self.large.items() if scope["path"].startswith(path)), SUBMISSION_LIMIT)
@@ -78,9 +88,14 @@ class Edge:
             return
         await self.app(scope, _limited(receive, limit), sending)
 
-    def _note(self, scope: Scope, status: int) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        # The path as declared, and no method that nobody declares: callers must not make up new series.
+        route = getattr(scope.get("route"), "path", "other")
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self.seconds.labels(method, route, status).observe(seconds)
         if not scope["path"].startswith(("/health", "/metrics", "/static", "/ack/")):
-            self.log.info("request", method=scope["method"], path=scope["path"], status=status)
+            took = round(seconds, 4)
+            self.log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=took)
 
 
 def _trace(headers: Headers) -> str | None:
@@ -107,6 +122,17 @@ def _limited(receive: Receive, limit: int) -> Receive:
     return receiving
 
 
+class _App(FastAPI):
+    """With the edge around everything, the answer to a bug too."""
+
+    def __init__(self, edge: Callable[[ASGIApp], Edge], **options: Any) -> None:
+        super().__init__(**options)
+        self._edge = edge
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self._edge(super().build_middleware_stack())
+
+
 def create_app(
     *,
     service: str,
@@ -119,25 +145,22 @@ def create_app(
     large: Mapping[str, int] = MappingProxyType({}),
 ) -> FastAPI:
     """The service's app. `large`: path prefixes whose bodies may have more bytes (batches, evidence), and how many."""
-    app = FastAPI(
-        title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None, swagger_ui_oauth2_redirect_url=None
+    app = _App(
+        partial(Edge, large=large, metrics=metrics),
+        title=title,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.auth = auth
     app.state.service = service
-    _handle_errors(app)
+    handle_errors(app)
     _add_health(app, health, metrics)
     for router in routers:
         app.include_router(router)
-    app.add_middleware(Edge, large=large)
     return app
-
-
-def _handle_errors(app: FastAPI) -> None:
-    app.add_exception_handler(problems.Problem, problems.on_problem)
-    app.add_exception_handler(Unavailable, problems.on_unavailable)
-    app.add_exception_handler(HTTPException, problems.on_http_error)
-    app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
-    app.add_exception_handler(Exception, problems.on_bug)
 
 
 def _add_health(app: FastAPI, health: Health, metrics: Metrics) -> None:

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from shared.errors import Unavailable
 from shared.web.languages import Language, language_of
@@ -115,6 +113,12 @@ def invalid(errors: Sequence[FieldError], detail: str | None = None) -> Problem:
     )
 
 
+def of_status(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Problem:
+    """For what a web server says by itself, as a 404 or 405."""
+    title, zh = _TITLES.get(status, _OTHER)
+    return Problem(status, title.lower().replace(" ", "_"), detail, headers=headers or {}, zh=f"{zh}。")
+
+
 def unavailable(error: Unavailable) -> Problem:
     """503, or 507 for a disk without room, with `Retry-After` in whole seconds."""
     headers = {"Retry-After": str(max(1, round(error.retry_after_s)))}
@@ -134,49 +138,3 @@ def respond(request: Request, problem: Problem) -> JSONResponse:
     """The answer for a problem."""
     document = problem.document(request.url.path, language_of(request))
     return JSONResponse(document, problem.status, dict(problem.headers), MEDIA_TYPE)
-
-
-async def on_problem(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Problem)
-    return respond(request, error)
-
-
-async def on_unavailable(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Unavailable)
-    return respond(request, unavailable(error))
-
-
-async def on_http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    title, zh = _TITLES.get(error.status_code, _OTHER)
-    code = title.lower().replace(" ", "_")
-    return respond(
-        request, Problem(error.status_code, code, str(error.detail), headers=error.headers or {}, zh=f"{zh}。")
-    )
-
-
-async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
-    """FastAPI's own validation, without echoing what was sent."""
-    assert isinstance(error, RequestValidationError)
-    return respond(request, invalid([_field_error(found) for found in error.errors()]))
-
-
-async def on_bug(request: Request, _: Exception) -> JSONResponse:
-    """A bug: says nothing of the inside; the log has the rest under the same correlation id."""
-    return respond(
-        request,
-        Problem(
-            500,
-            "internal_error",
-            "Something went wrong here; it has been logged under this correlation id.",
-            zh="服务内部出错，已按此关联编号记录。",
-        ),
-    )
-
-
-def _field_error(found: Mapping[str, Any]) -> FieldError:
-    where, *path = [str(part) for part in found["loc"]]
-    pointer = "/" + "/".join(path) if where == "body" else f"{where}:{'/'.join(path)}"
-    if found["type"] == "json_invalid":
-        return FieldError("", "json_invalid", "The body is not JSON: " + str(found.get("ctx", {}).get("error", "")))
-    return FieldError(pointer.rstrip("/") if where == "body" else pointer, str(found["type"]), str(found["msg"]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from babel.messages.pofile import read_po
-from fastapi import Request
+from starlette.requests import Request
 
 Language = Literal["zh-CN", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")

@@ -96,7 +96,9 @@ def in_turn(generator: Generator, base: Server, ours: Server, clients: int, rate
 
 def store_calls() -> float:
     lines = httpx.get(f"http://127.0.0.1:{INTAKE_PORT}/metrics").text.splitlines()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("intake_store_calls_total{"))
+    return sum(
+        float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("keycounty_intake_store_calls_total{")
+    )
 
 
 @contextmanager

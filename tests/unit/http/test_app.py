@@ -1,5 +1,6 @@
 """The app factory: health, problems, correlation id, security headers, sign-in."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +21,12 @@ from shared.http.permissions import Action
 from shared.http.problems import unavailable
 from shared.registry import Registry
 from shared.settings import Settings
-from shared.telemetry import Metrics
+from shared.telemetry import Metrics, configure_logging
 from shared.web.pages import Pages, page_access
 
 NOW = datetime(2023, 2, 20, 9, tzinfo=UTC)
 PER_MINUTE = 5
+SETTINGS = Settings(kafka_bootstrap="x:1", mongo_uri="mongodb://x", port=0)
 
 
 class Body(BaseModel):
@@ -80,8 +82,7 @@ def app() -> FastAPI:
     registry = Registry()
     object_ = {"sha256": hash_key("good"), "role": "viewer", "units": ["linzi"], "label": "<b>duty</b>"}
     registry.apply(RegistryPut(kind="keys", id="k1", revision=1, object=object_, updated_at=NOW))
-    settings = Settings(kafka_bootstrap="x:1", mongo_uri="mongodb://x", port=0)
-    pages = Pages(Path(__file__).parent, settings, lambda: NOW)
+    pages = Pages(Path(__file__).parent, SETTINGS, lambda: NOW)
     health = Health()
 
     async def broken() -> str | None:
@@ -162,10 +163,31 @@ async def test_an_invalid_body_gets_all_errors_with_pointers_and_no_echo(client:
     assert "many secrets" not in answer.text
 
 
-async def test_a_bug_says_nothing_of_the_inside(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/v1/bug")
+@pytest.mark.usefixtures("logging_as_before")
+async def test_a_bug_says_nothing_of_the_inside_and_is_logged_under_its_correlation_id(
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("reporting", SETTINGS)
+    answer = await client.get("/v1/bug", headers={"x-correlation-id": "the-one"})
     assert answer.status_code == 500
     assert "secret" not in answer.text
+    assert answer.headers["x-correlation-id"] == "the-one"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    bug = next(line for line in lines if line["event"] == "bug")
+    assert (bug["correlation_id"], bug["path"]) == ("the-one", "/v1/bug")
+    assert "RuntimeError" in bug["exception"]
+
+
+async def test_a_requests_time_is_kept_by_its_declared_path_and_status(app: FastAPI, client: httpx.AsyncClient) -> None:
+    await client.get("/v1/mine", headers=SIGNED)
+    await client.get("/v1/nowhere/at/all")
+    await client.request("BREW", "/v1/mine")
+    shown = (await client.get("/metrics")).text
+    assert 'keycounty_http_request_seconds_count{method="GET",route="/v1/mine",status="200"} 1.0' in shown
+    assert 'keycounty_http_request_seconds_count{method="GET",route="other",status="404"} 1.0' in shown
+    assert "nowhere" not in shown
+    assert "BREW" not in shown
 
 
 async def test_a_store_that_is_away_behind_a_page_is_a_page_too(client: httpx.AsyncClient) -> None:

@@ -315,6 +315,22 @@ async def test_lag_is_the_age_of_the_last_record_and_nothing_when_caught_up(hous
     await made.stop()
 
 
+async def test_after_an_idle_hour_lag_counts_from_the_record_that_came(house: House, until: Until) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    house.bus = MemoryBus(1, clock=lambda: now)
+    handler = Recording(lambda number: Unavailable("store", "away", 0.01) if number == 2 else None)
+    await house.put(1)
+    made = house.run(handler, now=lambda: now)
+    await until(lambda: made.caught_up, "the end")
+    now += timedelta(hours=1)
+    await house.put(2)
+    await until(lambda: len(handler.batches) > 1, "an attempt at the second")
+    assert made.lag_seconds == 0
+    now += timedelta(seconds=30)
+    assert made.lag_seconds == 30
+    await made.stop()
+
+
 async def test_health_names_what_has_been_away_for_a_while(
     house: House, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:

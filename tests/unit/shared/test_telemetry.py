@@ -4,11 +4,9 @@ import base64
 import json
 import logging
 import os
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -23,15 +21,6 @@ from tests.builders import park_assessed
 
 KEY = bytes(range(32))
 SETTINGS = Settings(kafka_bootstrap="b", mongo_uri="mongodb://x", topic_partitions=12, topic_replication=3)
-
-
-@pytest.fixture
-def logging_as_before() -> Generator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
