@@ -90,7 +90,7 @@ def bound(event: Event) -> Generator[None]:
     """While an event is handled: its correlation id is in every log line, its trace is continued."""
     tokens = correlation_id.set(event.correlation_id or str(event.id)), traceparent.set(event.traceparent)
     try:
-        with _span(event):
+        with span(f"handle {event.type}", event.traceparent):
             yield
     finally:
         correlation_id.reset(tokens[0])
@@ -98,15 +98,16 @@ def bound(event: Event) -> Generator[None]:
 
 
 @contextmanager
-def _span(event: Event) -> Generator[None]:
+def span(name: str, parent: str | None) -> Generator[None]:
+    """A span of the trace that `parent` (a `traceparent`) belongs to, or of a new one; nothing without an endpoint."""
     # OpenTelemetry is loaded by `configure_tracing` alone: without an endpoint no event pays for it.
     if "opentelemetry.sdk.trace" not in sys.modules:
         yield
         return
     from opentelemetry import propagate, trace
 
-    parent = propagate.extract({"traceparent": event.traceparent}) if event.traceparent else None
-    with trace.get_tracer("keycounty").start_as_current_span(f"handle {event.type}", context=parent):
+    context = propagate.extract({"traceparent": parent}) if parent else None
+    with trace.get_tracer("keycounty").start_as_current_span(name, context=context):
         yield
 
 

@@ -37,7 +37,7 @@ from shared.http.serve import HttpServer, Part, run_until_stopped
 from shared.kafka_bus import KafkaConsumer, KafkaPublisher
 from shared.registry import Registry, RegistryFeed
 from shared.rulesets import load
-from shared.telemetry import Metrics, configure_logging
+from shared.telemetry import Metrics, configure_logging, configure_tracing
 from shared.web.pages import Pages
 
 TOPICS = ("inspections.v1", "risk.v1", "hazards.v1", "alerts.v1")
@@ -112,6 +112,7 @@ def _ending(pdf: PdfRenderer) -> Callable[[FastAPI], AbstractAsyncContextManager
 def build(settings: ReportingSettings) -> ReportingService:
     """The service from its settings; connects to nothing before it runs."""
     configure_logging("reporting", settings)
+    configure_tracing("reporting", settings)
     metrics, health, now = Metrics(), Health(), clock(settings)
     database = mongo.connect(settings, "reporting")
     models_of = lru_cache(partial(MongoReadModels, database))

@@ -18,7 +18,7 @@ from shared.http import problems
 from shared.http.answering import handle_errors
 from shared.http.auth import Authenticator
 from shared.http.correlation import HEADER, correlation_of
-from shared.telemetry import Metrics, correlation_id, log, traceparent
+from shared.telemetry import Metrics, correlation_id, log, span, traceparent
 
 SUBMISSION_LIMIT = 768 * 1024
 CSP = (
@@ -61,9 +61,11 @@ class Edge:
             return
         headers = Headers(scope=scope)
         known = correlation_of(headers.get(HEADER))
-        tokens = correlation_id.set(known), traceparent.set(_trace(headers))
+        parent = _trace(headers)
+        tokens = correlation_id.set(known), traceparent.set(parent)
         try:
-            await self._answer(scope, receive, send, known)
+            with span(f"http {scope['method']}", parent):
+                await self._answer(scope, receive, send, known)
         except Exception:  # a bug ends the request, which was answered with 500, not the service
             self.log.exception("bug", method=scope["method"], path=scope["path"])
         finally:
