@@ -8,7 +8,7 @@ FAST := $(wildcard tests/unit tests/contract tests/integration)
 WHOLE := $(wildcard tests/e2e $(if $(filter 0,$(BROWSER)),,tests/browser))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format check faults fuzz lock schemas clean
+.PHONY: help setup demo test lint format check faults fuzz lock schemas chart clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 14
@@ -63,6 +63,9 @@ lock: ## resolve pyproject.toml anew into both lock files (needs uv; UPGRADE=1 t
 
 schemas: $(VENV)/.ready ## write the event schemas of docs/events/ from the models
 	$(BIN)/python -m shared.events.schemas
+
+chart: $(VENV)/.ready ## render the Helm chart for its test (needs helm)
+	$(BIN)/python -m tests.chart
 
 clean: ## remove the virtual environment and caches; data directories stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build

@@ -32,6 +32,7 @@ class Pages:
         self._stalled_s = stalled_s
         self._now = now
         self._folded = metrics.gauge("keycounty_scoring_folded", "Records folded since the start of the process.")
+        self._dead = metrics.gauge("keycounty_scoring_dead_lettered", "Records put away since the process began.")
         self._lag = metrics.gauge("keycounty_scoring_lag", "Records not folded yet, by partition.", ("partition",))
         self._lag_s = lag_gauge(metrics).labels("scoring")
         self._stalled = metrics.gauge(
@@ -63,6 +64,7 @@ class Pages:
 
     async def metrics(self, web: Any, _request: Any) -> Any:
         self._folded.set(self._scorer.folded)
+        self._dead.set(self._scorer.dead_lettered)
         self._stalled.set(self._scorer.stalled_s())
         self._lag_s.set(self._scorer.lag_s(self._now().timestamp() * 1000))
         self._lag.clear()

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from services.scoring.handlers import DEAD_LETTERS
 from services.scoring.partition import Partition
 from services.scoring.ports import Arrived, Broker, Fenced, PartitionFold
 from shared.errors import Unavailable
@@ -48,6 +49,7 @@ class Scorer:
         self.pace = pace
         self.partitions: dict[int, Partition] = {}
         self.folded = 0
+        self.dead_lettered = 0
         self._new_fold = new_fold
         self._end = end
         self._epoch = 0
@@ -259,6 +261,7 @@ class Scorer:
         records = partition.fold_all(arrived, _time())
         await partition.transactions.commit(records, partition.next)
         self.folded += len(arrived)
+        self.dead_lettered += sum(record.topic == DEAD_LETTERS for record in records)
 
     async def _settle(self, commits: Mapping[int, asyncio.Task[None]]) -> None:
         """A partition whose commit failed, or may have, is forgotten and prepared again from what the broker holds."""

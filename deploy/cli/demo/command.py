@@ -7,6 +7,7 @@ import contextlib
 import json
 import secrets
 import shutil
+import signal
 import statistics
 import sys
 import tomllib
@@ -17,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -29,6 +31,7 @@ from deploy.cli.demo.receivers import Receivers
 from deploy.cli.demo.registering import make_world
 from deploy.cli.demo.submissions import rectifications
 from deploy.cli.demo.world import CLOCK_START, Body, Post, World
+from deploy.cli.failing import say
 from deploy.local.ports import Ports
 from deploy.local.runtime import Runtime, make_topics
 from deploy.local.stack import Options
@@ -58,7 +61,7 @@ def demo(
     prepare(data_dir)
     try:
         failed = asyncio.run(_run(console, data_dir, units, enterprises, seed, port_base, serve=not exit))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C, SIGTERM: all is stopped
         failed = False
     raise typer.Exit(1 if failed else 0)
 
@@ -97,6 +100,9 @@ async def _run(
     console.print(
         "[bold]Key County demo[/]: six real place names, everything else synthetic; simulated clock from", CLOCK_START
     )
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     receivers = Receivers("whsec_" + b64encode(secrets.token_bytes(24)).decode())
     await receivers.start()
     runtime = Runtime(
@@ -108,10 +114,11 @@ async def _run(
         async with Client(dict(run_file.services), run_file.admin_key) as client:
             failed = await _play(console, client, receivers, world)
         if serve:
-            await _serve(console, dict(run_file.services))
-        return failed
-    except DemoFailed as failure:
-        console.print(f"[red]{failure}[/]")
+            await _serve(console, runtime, dict(run_file.services))
+        return failed or runtime.failure is not None
+    except (DemoFailed, RuntimeError, httpx.HTTPError) as failure:
+        say(failure)
+        say(f"logs: {data_dir / 'logs'}")
         return True
     finally:
         await asyncio.to_thread(runtime.stop)
@@ -263,10 +270,12 @@ def _report(console: Console, found: outcomes.Outcome) -> None:
     print(json.dumps(figures, ensure_ascii=False))
 
 
-async def _serve(console: Console, services: dict[str, str]) -> None:
+async def _serve(console: Console, runtime: Runtime, services: dict[str, str]) -> None:
+    """Until Ctrl-C, or until the runtime gives up."""
     console.print(
         "\nStill serving; Ctrl-C stops. Sign in with the key in run.json (`admin_key`), or ask intake for one."
     )
     for name, address in services.items():
         console.print(f"  {name:<10} {address}")
-    await asyncio.Event().wait()
+    await asyncio.to_thread(runtime.wait)
+    say(runtime.failure)

@@ -62,3 +62,13 @@ def test_keys_are_made_once_and_the_admin_key_is_shown_once(tmp_path: Path) -> N
     assert first
     assert make(tmp_path) == ""
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
+
+
+def test_prometheus_looks_for_each_service_where_it_listens() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
+    found = {job["job_name"]: job["dns_sd_configs"][0] for job in config["scrape_configs"]}
+    assert {name: (job["names"], job["port"]) for name, job in found.items()} == {
+        name: ([name], Ports().service(name)) for name in SERVICES
+    }
+    assert config["rule_files"] == ["/etc/prometheus/rules.yml"]
+    assert "./deploy/prometheus:/etc/prometheus:ro" in COMPOSE["prometheus"]["volumes"]
