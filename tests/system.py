@@ -153,14 +153,13 @@ def free_base() -> int:
 class System:
     """`keycounty up` as a child process."""
 
-    def __init__(self, data_dir: Path, inbox: Inbox, *arguments: str, rulesets: Path | None = None) -> None:
+    def __init__(self, data_dir: Path, inbox: Inbox, *arguments: str, **environment: str) -> None:
         self.data_dir = data_dir
         self.inbox = inbox
         self._arguments = arguments
         self._base = free_base()
-        self._environment = os.environ | {"KEYCOUNTY_CLOCK_START": CLOCK_START, "KEYCOUNTY_SMTP_URL": inbox.smtp_url}
-        if rulesets is not None:
-            self._environment["KEYCOUNTY_RULESETS_DIR"] = str(rulesets)
+        simulated = {"KEYCOUNTY_CLOCK_START": CLOCK_START, "KEYCOUNTY_SMTP_URL": inbox.smtp_url}
+        self._environment = os.environ | simulated | environment
         self.keys: dict[str, str] = {}
 
     def start(self) -> "System":
@@ -364,10 +363,10 @@ def _authority(tier: str, parent: str | None, hook: str, name: str = "national")
 
 
 @contextlib.contextmanager
-def running(data_dir: Path, *arguments: str, rulesets: Path | None = None) -> Iterator[System]:
+def running(data_dir: Path, *arguments: str, **environment: str) -> Iterator[System]:
     """A system for as long as the block; stopped at its end whatever happened."""
     with Inbox() as inbox:
-        system = System(data_dir, inbox, *arguments, rulesets=rulesets).start()
+        system = System(data_dir, inbox, *arguments, **environment).start()
         try:
             yield system
         finally:
