@@ -39,7 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     (folder / ".venv").symlink_to(KEYCOUNTY.parents[1])
     command = [str(KEYCOUNTY), "demo", "--port-base", str(free_base())]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=folder, text=True, **streams) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, cwd=folder, text=True, **streams) as process:
         try:
             yield Demo(process, folder, read_until(process, "  reporting "))
         finally:
