@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
@@ -53,6 +54,28 @@ def _zone(value: str) -> str:
     return value
 
 
+def readable_by(read: Callable[[Path], object]) -> AfterValidator:
+    """For a path that `read` must be able to read when the process starts; what it makes of it is dropped."""
+
+    def check(path: Path) -> Path:
+        try:
+            read(path)
+        except (OSError, TypeError, ValueError) as wrong:
+            raise ValueError(f"{path} cannot be used: {getattr(wrong, 'strerror', None) or wrong}") from wrong
+        return path
+
+    return AfterValidator(check)
+
+
+def _content(path: Path) -> None:
+    if not path.read_bytes().strip():
+        raise ValueError("the file is empty")
+
+
+ReadableFile = Annotated[Path, readable_by(_content)]
+Folder = Annotated[Path, readable_by(lambda path: list(path.iterdir()))]
+
+
 def _with_issuer(value: str | None, info: ValidationInfo) -> str | None:
     found = {name: info.data.get(name) for name in ("oidc_issuer", "oidc_audience")} | {"oidc_jwks_url": value}
     missing = [PREFIX + name.upper() for name, given in found.items() if given is None]
@@ -73,14 +96,14 @@ class Settings(BaseSettings):
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
-    kafka_ssl_cafile: Path | None = None
+    kafka_ssl_cafile: ReadableFile | None = None
     topic_prefix: str = Field("keycounty.", pattern=r"^[A-Za-z0-9._-]*$")
     topic_partitions: int = Field(12, ge=1, le=10_000)
     topic_replication: int = Field(3, ge=1, le=9)
     # May hold a password: kept out of repr, and masked by the log.
     mongo_uri: str = Field(repr=False, pattern=r"^mongodb(\+srv)?://")
     mongo_database_prefix: str = Field("keycounty_", pattern=r"^[A-Za-z0-9_-]*$")
-    rulesets_dir: Path | None = None
+    rulesets_dir: Folder | None = None
     timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
     signing_key_file: Path | None = None
     contact_key_file: Path | None = None
@@ -186,4 +209,4 @@ def _message(error: Any) -> str:
     if error["type"] == "missing":
         return "missing"
     given = error.get("input")
-    return given.message if isinstance(given, _Unreadable) else str(error["msg"])
+    return given.message if isinstance(given, _Unreadable) else str(error["msg"]).removeprefix("Value error, ")

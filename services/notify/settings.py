@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -13,8 +13,8 @@ from shared.clock import Clock
 from shared.rulesets.alert_policy import AlertPolicy
 from shared.rulesets.tables import document, rules
 from shared.rulesets.working_days import WorkingDays
-from shared.secrets import seal
-from shared.settings import Settings
+from shared.secrets import read_key, seal
+from shared.settings import ReadableFile, Settings, readable_by
 
 
 class OperatorContact(BaseModel):
@@ -36,9 +36,9 @@ class NotifySettings(Settings):
     """
 
     port: int = Field(8003, ge=0, le=65_535)
-    contact_key_file: Path
-    session_secret_file: Path
-    alert_policy_file: Path | None = None
+    contact_key_file: Annotated[Path, readable_by(read_key)]
+    session_secret_file: ReadableFile
+    alert_policy_file: ReadableFile | None = None
     operator_contacts: tuple[OperatorContact, ...] = ()
     smtp_from: str = "keycounty@localhost"
     receiver_rate: float = Field(20.0, gt=0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from services.intake.settings import IntakeSettings
 from shared.clock import clock
 from shared.settings import Settings, load
 
@@ -153,3 +154,41 @@ def test_an_anchor_makes_every_process_show_the_same_time_over_restarts() -> Non
     start = datetime(2023, 2, 1, 8, tzinfo=UTC)
     later = clock(simulated(clock_start=start, clock_anchor=NOW - timedelta(days=2)), lambda: NOW)
     assert later() == start + timedelta(days=2)
+
+
+def test_files_that_a_service_cannot_use_are_named_at_its_start(
+    environment: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty, rubbish, away = tmp_path / "empty", tmp_path / "rubbish", tmp_path / "away"
+    empty.touch()
+    rubbish.write_text("no key")
+    environment(
+        SIGNING_KEY_FILE=str(rubbish),
+        CONTACT_KEY_FILE=str(rubbish),
+        SESSION_SECRET_FILE=str(empty),
+        RULESETS_DIR=str(away),
+        KAFKA_SSL_CAFILE=str(away),
+    )
+    told = refusal(capsys, IntakeSettings)
+    assert "KEYCOUNTY_SIGNING_KEY_FILE: " in told
+    assert "expected Ed25519 private keys" in told
+    assert "must hold 32 random bytes in base64" in told
+    assert "the file is empty" in told
+    assert told.count("No such file or directory") == 2
+    assert "KEYCOUNTY_RULESETS_DIR: " in told
+    assert "KEYCOUNTY_KAFKA_SSL_CAFILE: " in told
+    assert "no key" not in told
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "KAFKA_BOOTSTRAP KAFKA_SECURITY_PROTOCOL KAFKA_SASL_MECHANISM KAFKA_SASL_USERNAME KAFKA_SASL_PASSWORD",
+        "KAFKA_SSL_CAFILE TOPIC_PREFIX TOPIC_PARTITIONS TOPIC_REPLICATION MONGO_URI MONGO_DATABASE_PREFIX RULESETS_DIR",
+        "TIMEZONE SIGNING_KEY_FILE CONTACT_KEY_FILE SESSION_SECRET_FILE ADMIN_KEY_SHA256 PUBLIC_URL_INTAKE SMTP_URL",
+        "PUBLIC_URL_SCORING PUBLIC_URL_NOTIFY PUBLIC_URL_REPORTING EGRESS_ALLOW CLOCK_START LOG_LEVEL LOG_FORMAT",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+    ],
+)
+def test_every_name_of_the_contract_is_a_setting(names: str) -> None:
+    assert {name.lower() for name in names.split()} <= Settings.model_fields.keys()
