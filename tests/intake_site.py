@@ -22,10 +22,9 @@ from services.intake.stores.memory import (
 )
 from services.intake.wiring import Adapters, assemble
 from shared import rulesets
-from shared.http.auth import hash_key
 from shared.memory_bus import MemoryBus
 from shared.receipts import SigningKeys
-from tests.intake_world import ADMIN, Time, World
+from tests.intake_world import Time, World, settings_in
 
 READY_S = 20
 
@@ -109,13 +108,5 @@ async def _serve(folder: Path, prepare: Any, found: dict[str, Any], ready: threa
 
 
 def _settings(folder: Path) -> IntakeSettings:
-    return IntakeSettings(
-        kafka_bootstrap="unused:1",
-        mongo_uri="mongodb://unused/",
-        signing_key_file=folder / "signing.pem",
-        contact_key_file=folder / "contact",
-        session_secret_file=folder / "session",
-        admin_key_sha256=hash_key(ADMIN),
-        instance="intake-pages",
-        public_url_reporting="http://reporting.example",
-    )
+    changes = {"instance": "intake-pages", "public_url_reporting": "http://reporting.example"}
+    return settings_in(folder).model_copy(update=changes)

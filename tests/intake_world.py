@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from deploy.local.data_dir import ensure_secrets
 from services.intake.settings import IntakeSettings
 from services.intake.stores.memory import (
     Faults,
@@ -169,13 +170,14 @@ def hazard_unit(enterprise: str = E1, **changes: Any) -> dict[str, Any]:
 
 
 def settings_in(folder: Path) -> IntakeSettings:
-    """Settings for intake on memory adapters; nothing in them is connected to."""
+    """Settings for intake on memory adapters; nothing in them is connected to, the secret files are made."""
+    secrets = ensure_secrets(folder)
     return IntakeSettings(
         kafka_bootstrap="unused:1",
         mongo_uri="mongodb://unused/",
-        signing_key_file=folder / "signing.pem",
-        contact_key_file=folder / "contact",
-        session_secret_file=folder / "session",
+        signing_key_file=secrets.signing_key_file,
+        contact_key_file=secrets.contact_key_file,
+        session_secret_file=secrets.session_secret_file,
         admin_key_sha256=hash_key(ADMIN),
         instance="intake-test",
     )
