@@ -1,5 +1,6 @@
 """The `keycounty` command line tool; `pyproject.toml` names `app` as its entry point."""
 
+import logging
 from importlib import import_module
 from typing import Any
 
@@ -68,3 +69,4 @@ def keycounty() -> None:
 
     Exit codes: 0 done, 1 failed, 2 wrong usage.
     """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what is wrong, the command says itself

@@ -2,6 +2,7 @@
 details where there is nothing. Given to faust by shell.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -19,6 +20,6 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = await handler(request)
     except web.HTTPException as error:
         problem = of_status(error.status, error.reason).document(request.path)
-        answer = web.json_response(problem, status=error.status, content_type=MEDIA_TYPE)
+        answer = web.Response(body=json.dumps(problem).encode(), status=error.status, content_type=MEDIA_TYPE)
     answer.headers[HEADER] = correlation_of(request.headers.get(HEADER))
     return answer
