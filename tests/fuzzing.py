@@ -212,12 +212,12 @@ class Attack:
         kind = found if isinstance(found, str) else ", ".join(found)
         if 400 <= status < 500 and "/v1/" in path and status != 405 and "problem+json" not in kind:
             self.untold.append(f"{status} {kind} {told}")
-        if 200 <= status < 300 and method in ("PUT", "DELETE", "POST"):
-            self.written += "/v1/registry/" in path or "/v1/keys" in path
+        changing = 200 <= status < 300 and method in ("PUT", "DELETE", "POST")
+        self.written += changing and ("/v1/registry/" in path or "/v1/keys" in path)
         for line in content[:100_000].splitlines()[:200] if "json" in kind and status < 300 else ():
-            self._learn(line)
+            self._learn(line, changing)
 
-    def _learn(self, line: bytes) -> None:
+    def _learn(self, line: bytes, changing: bool) -> None:
         try:
             found = json.loads(line)
         except ValueError:
@@ -228,7 +228,7 @@ class Attack:
             if isinstance(each, list):
                 waiting += each[:50]
             elif isinstance(each, dict):
-                if isinstance(each.get("submission_id"), str):
+                if changing and isinstance(each.get("submission_id"), str):
                     self.accepted.add(each["submission_id"])
                 self.known |= {
                     value: None for name, value in each.items() if name.endswith("id") and isinstance(value, str)

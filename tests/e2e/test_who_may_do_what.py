@@ -73,6 +73,8 @@ TABLE = {
         "POST /v1/alerts/{alert}/close": OFFICERS,
         "POST /v1/alerts/{alert}/reopen": OFFICERS,
         "GET /v1/alerts/{alert}/cap.xml": RISK_READERS,
+        "GET /v1/alerts/{alert}/history.csv": RISK_READERS,
+        "GET /v1/alerts/{alert}/history.ndjson": RISK_READERS,
         "GET /v1/cap/feed.atom": RISK_READERS,
         "GET /v1/deliveries": RISK_READERS,
         "POST /v1/deliveries/{delivery}/retry": OFFICERS,
@@ -101,7 +103,11 @@ TABLE = {
         "GET /v1/stream": RISK_READERS,
     },
 }
-PUBLIC = {"GET /.well-known/receipt-keys.json", "GET /health/live", "GET /health/ready"}
+# The link of a message needs no key: it is one.
+PUBLIC = {
+    *("GET /.well-known/receipt-keys.json", "GET /health/live", "GET /health/ready"),
+    *("GET /ack/{token}", "POST /ack/{token}"),
+}
 PNG = b"\x89PNG\r\n\x1a\n" + b"1" * 100
 
 
@@ -134,8 +140,8 @@ class Ground:
         bodies: dict[str, Any] = {
             "POST /v1/keys": {"role": "enterprise", "scope": {"enterprises": [self.names["enterprise"]]}},
             "POST /v1/alerts/{alert}/ack": {"note": "x", "promise_by": None},
-            "POST /v1/alerts/{alert}/close": {"reason": "x"},
-            "POST /v1/alerts/{alert}/reopen": {"reason": "x"},
+            "POST /v1/alerts/{alert}/close": {"reason": "put right on site"},
+            "POST /v1/alerts/{alert}/reopen": {"reason": "seen again"},
             "PUT /v1/silences/s1": silence("linzi"),
             "POST /v1/contacts/test": {"authority_id": "county-linzi", "contact_id": "county-linzi-hook"},
             "POST /v1/evaluations": {"round_id": ROUND, "unit_id": "linzi"},
@@ -169,11 +175,12 @@ def ground(county: County) -> Ground:
         listed = system.ok("GET", "notify", f"/v1/deliveries?alert_id={eventually(alert)}", "county")["items"]
         return listed and listed[0]["id"]
 
+    told = {"alert": eventually(alert, what="the alert"), "delivery": eventually(delivery, what="its message")}
     system.ok("PUT", "notify", "/v1/silences/s1", "county", silence("linzi"))
     wanted = {"round_id": ROUND, "unit_id": "linzi"}
     frozen = eventually(lambda: frozen_by(county, wanted), what="an evaluation")
     names = {"enterprise": enterprise, "submission": taken["submission_id"], "evidence": file, "evaluation": frozen}
-    return Ground(county, names | {"alert": eventually(alert), "delivery": eventually(delivery)})
+    return Ground(county, names | told)
 
 
 def frozen_by(county: County, wanted: Any) -> str | None:

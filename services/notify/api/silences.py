@@ -79,6 +79,7 @@ class Silences:
         return await self._stored_as(silence)
 
     async def delete(self, access: Access, id: str) -> Silence:
+        access.require_role(Action.ANSWER_ALERT)
         known = await self._store.silence(id)
         if known is None or known.deleted:
             raise not_found()
