@@ -23,7 +23,7 @@ def points() -> dict[str, tuple[float, float]]:
 
 @dataclass
 class Place:
-    """A finding as the plain recomputation sees it."""
+    """A finding as the plain recomputation sees it; `closings`: whether each closing was in time."""
 
     enterprise: str
     major: bool
@@ -31,6 +31,7 @@ class Place:
     open: bool = True
     due: date | None = None
     due_rank: int = -1
+    closings: list[bool] = field(default_factory=list)
     grades: dict[tuple[str, int], str] = field(default_factory=dict)
 
 
@@ -43,6 +44,8 @@ class Plain:
     overdue_major: int = 0
     open_ordinary: int = 0
     self_inspected: int = 0
+    overdue: int = 0
+    closings: list[bool] = field(default_factory=list)
 
 
 def recomputed(events: list[Event]) -> Plain:
@@ -102,8 +105,12 @@ def rectify(places: dict[Any, Place], data: Any) -> None:
     if place is None:
         return
     if data.action == "verified":
+        if place.open:
+            place.closings.append(place.due is None or data.on <= place.due)
         place.open = False
     elif data.action == "rejected":
+        if not place.open:
+            place.closings.pop()
         place.open = True
     elif data.action == "extended" and place.open and data.due_on is not None:
         place.due, place.due_rank = data.due_on, {"county": 1, "expert": 2}[data.by]
@@ -122,12 +129,16 @@ def summed(
     """The figures of the whole unit."""
     plain, table = Plain(self_inspected=len(inspected & enrolled)), points()
     for place in places.values():
-        if not place.open or place.enterprise in gone:
+        if place.enterprise in gone:
             continue
-        major = place.major
+        plain.closings += place.closings
+        if not place.open:
+            continue
+        major, overdue = place.major, place.due is not None and day is not None and place.due < day
         plain.open_major += major
         plain.open_ordinary += not major
-        plain.overdue_major += major and place.due is not None and day is not None and place.due < day
+        plain.overdue += overdue
+        plain.overdue_major += major and overdue
     for enterprise in sorted({enterprise for enterprise, _ in gradings}):
         rank = max(rank for other, rank in gradings if other == enterprise)
         plain.scores[enterprise] = scored(gradings[enterprise, rank], table)

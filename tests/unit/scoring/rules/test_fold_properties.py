@@ -8,12 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.scoring.rules.fold import PartitionFold
+from services.scoring.rules.measures import COLOURS
 from shared.errors import Rejected
 from shared.events.base import derive_id, hazard_id, name_id
 from shared.events.catalogue import CATALOGUE
 from shared.events.envelope import Event, encode, headers
 from tests.event_log import event_log
 from tests.unit.scoring.rules.folding import RULES, keep, named, restored, run
+from tests.unit.scoring.rules.index_recomputation import judged
 from tests.unit.scoring.rules.recomputation import recomputed
 
 FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -125,6 +127,20 @@ def test_the_figures_equal_a_plain_recomputation_at_any_time(seed, data):
     assert fold.totals["unit-00"].figures.self_inspected == plain.self_inspected
     scores = {each.id: each.score / 1e6 for each in unit.enterprises.values() if each.score >= 0}
     assert scores == pytest.approx(plain.scores)
+
+
+@FEW
+@given(seed=SEEDS, data=st.data())
+def test_the_index_its_colour_and_vetoes_equal_a_plain_recomputation_until_the_round_closes(seed, data):
+    log = [event for event in small_log(seed, 1) if event.key == "unit-00"]
+    closes = next(at for at, event in enumerate(log) if named(event) == "round.closed")
+    until = data.draw(st.integers(1, closes))
+    wanted = judged(log[:until])
+    fold, _, _ = run(log[:until], range(0, until, 11))
+    totals = fold.totals["unit-00"]
+    assert totals.verdict.value == pytest.approx(wanted.index, abs=1e-6)
+    assert COLOURS[totals.verdict.colour] == wanted.colour
+    assert (set(totals.verdict.vetoes), totals.provisional) == (wanted.vetoes, wanted.provisional)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
