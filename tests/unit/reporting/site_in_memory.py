@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 import services.reporting.pages
 from services.reporting.api import routes
-from services.reporting.bus_view import QuietBus
+from services.reporting.bus_view import BusView, QuietBus
 from services.reporting.changes import ChangeFeed
 from services.reporting.documents import ReadModels
 from services.reporting.freezing import Freezer
@@ -39,7 +39,7 @@ def now() -> datetime:
     return NOW
 
 
-def app_of(models: ReadModels, known: Registry) -> FastAPI:
+def app_of(models: ReadModels, known: Registry, bus: BusView | None = None) -> FastAPI:
     """The whole app, its stores in memory."""
     evaluations, generations, health = MemoryEvaluations(), MemoryGenerations(), Health()
 
@@ -58,7 +58,7 @@ def app_of(models: ReadModels, known: Registry) -> FastAPI:
     pages = Pages(
         Path(services.reporting.pages.__file__).parent, Settings(kafka_bootstrap="x:1", mongo_uri="mongodb://x"), now
     )
-    site = Site(parts, pages, ZoneInfo("Asia/Shanghai"), health, QuietBus())
+    site = Site(parts, pages, ZoneInfo("Asia/Shanghai"), health, bus or QuietBus())
     auth = Authenticator(known, hash_key(ADMIN), b"secret" * 8, now)
     routers = [*routes(parts), *page_routes(site)]
     app = create_app(service="reporting", title="t", health=health, metrics=Metrics(), auth=auth, routers=routers)
