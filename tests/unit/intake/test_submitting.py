@@ -124,6 +124,17 @@ async def test_every_error_comes_at_once_with_pointer_code_and_text(world: World
     assert (await world.ok("GET", "/v1/inspections", E1))["items"] == []
 
 
+async def test_a_day_that_nobody_can_reckon_with_is_refused_at_the_door(world: World) -> None:
+    """Scoring adds days to due dates: an accepted one must not stop it."""
+    wrong = inspection(E1, findings=("5",))
+    wrong["results"][4]["due_on"] = "9999-12-31"
+    answer = await world.submit("/v1/inspections", E1, wrong)
+    assert codes(answer) == {"too_large"}
+    assert answer.json()["errors"][0]["pointer"] == "/results/4/due_on"
+    wrong["results"][4]["due_on"] = "2199-12-31"
+    assert (await world.submit("/v1/inspections", E1, wrong)).status_code == 201
+
+
 async def test_what_stands_against_a_body_is_named(world: World) -> None:
     assert codes(await world.submit("/v1/inspections", E3, inspection(E3))) == {"not_enrolled"}
     assert codes(await world.submit("/v1/inspections", E1, inspection(round_id="2023-2"))) == {"unknown_round"}
