@@ -175,7 +175,7 @@ async def test_a_bug_says_nothing_of_the_inside_and_is_logged_under_its_correlat
     assert answer.headers["x-content-type-options"] == "nosniff"
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     bug = next(line for line in lines if line["event"] == "bug")
-    assert (bug["correlation_id"], bug["path"]) == ("the-one", "/v1/bug")
+    assert (bug["correlation_id"], bug["route"]) == ("the-one", "/v1/bug")
     assert "RuntimeError" in bug["exception"]
 
 
