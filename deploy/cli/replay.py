@@ -83,6 +83,7 @@ def _print(body: dict[str, Any], rules: Path | None) -> None:
         verdict = "not compared" if live is None else "same" if live == unit["hash"] else "DIFFERS"
         table.add_row(unit["unit_id"], unit["hash"][:SHORT], (live or "")[:SHORT], verdict)
     Console().print(table)
+    typer.echo(f"state hash {body['state_hash']}: {'no unit differs' if body['same'] else 'units differ'}")
     if rules is not None:
         Console().print(_draft_table(body["differences"]))
 

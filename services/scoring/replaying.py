@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from services.scoring.kafka_log import read
@@ -31,9 +32,16 @@ class Report:
         """No unit's live state differs from the state folded again."""
         return all(live is None or live == again for again, live in self.units.values())
 
+    @property
+    def state_hash(self) -> str:
+        """SHA-256 over every unit and the hash of its state folded again: one figure to tell two replays apart by."""
+        lines = (f"{unit} {again}\n" for unit, (again, _) in sorted(self.units.items()))
+        return sha256("".join(lines).encode()).hexdigest()
+
     def as_json(self, outputs: bool) -> dict[str, Any]:
         units = [{"unit_id": id, "hash": again, "live_hash": live} for id, (again, live) in sorted(self.units.items())]
-        found: dict[str, Any] = {"same": self.same, "units": units, "partitions": self.progress}
+        found: dict[str, Any] = {"same": self.same, "state_hash": self.state_hash, "units": units}
+        found["partitions"] = self.progress
         found["differences"] = [asdict(each) for each in self.differences]
         if outputs:
             found |= {"hazards": self.outputs.hazards, "last": self.outputs.last}
