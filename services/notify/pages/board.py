@@ -21,6 +21,7 @@ from shared.web.pages import Pages
 
 SHOWN = 200
 EVERY_SECONDS = 1.0
+AGAIN_MS = 2000
 CALLING, ANSWERED = frozenset({"open", "escalated"}), frozenset({"acknowledged"})
 
 
@@ -40,7 +41,7 @@ class Board:
         counts = {state: await self._count(scope, state) for state in ("open", "escalated", "acknowledged")}
         return {"rows": shown, "counts": counts, "more": len(alerts) > SHOWN, "at": now, **names()}
 
-    async def stream(self, request: Request) -> AsyncIterator[dict[str, str]]:
+    async def stream(self, request: Request) -> AsyncIterator[dict[str, Any]]:
         """The rows whenever they have changed, whichever replica changed them. Ends with the session or key, or
         when the store is away: the browser comes back by itself.
         """
@@ -49,7 +50,7 @@ class Board:
             now = [(alert.id, alert.version, left) for alert, left in found["rows"]], found["counts"]
             if now != before:
                 html = self._pages.fragment("board_rows.html", language_of(request), **found)
-                yield {"event": "rows", "data": html, "retry": "2000"}
+                yield {"event": "rows", "data": html, "retry": AGAIN_MS}
             before = now
             await asyncio.sleep(EVERY_SECONDS)
 

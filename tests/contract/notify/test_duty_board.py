@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import Request
+from sse_starlette import ServerSentEvent
 
 from services.notify.pages.board import SHOWN, Board
 from services.notify.ports import Saving
@@ -48,7 +49,7 @@ async def test_the_stream_sends_the_rows_when_they_have_changed_and_ends_with_th
         board = Board(world.stores.alerts, Pages(PACKAGE, world.settings, world.clock), world.clock)
         stream = board.stream(request(world, key))
         first = await anext(stream)
-        assert "No alert stands." in first["data"]
+        assert b"No alert stands." in ServerSentEvent(**first).encode()
         coming = asyncio.create_task(anext(stream))
         id = await stored(world, severity="severe")
         async with asyncio.timeout(5):
