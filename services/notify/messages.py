@@ -8,6 +8,7 @@ from services.notify.links import AckLinks
 from services.notify.ports import Message
 from services.notify.rules.alert import AFTER_ANSWER, Alert, Step, StepKind
 from services.notify.rules.routing import Contact
+from services.notify.rules.timing import stated_moment
 from services.notify.rules.wording import SEVERITY_NAMES
 from services.notify.views import alert_view
 from shared.web.languages import Language, as_language
@@ -33,6 +34,8 @@ CLOCKS = {
     "(State Council Decree 493, article 29).",
 }
 FACTS_SHOWN = 12
+TIMES = frozenset({"occurred_at", "ends"})
+"""Facts that are moments, in RFC 3339."""
 FACT_LABELS = {
     "accident_id": "Accident",
     "checklist": "Checklist",
@@ -43,6 +46,7 @@ FACT_LABELS = {
     "deaths": "Deaths",
     "direct_loss_yuan": "Direct loss (yuan)",
     "due_on": "Due on",
+    "ends": "Ends",
     "error": "Error",
     "finding_id": "Finding",
     "grade": "Grade",
@@ -55,9 +59,11 @@ FACT_LABELS = {
     "occurred_at": "Occurred at",
     "overdue": "Overdue",
     "place": "Place",
+    "reason": "Reason",
     "ref": "Reference",
     "score": "Score",
     "serious_injuries": "Serious injuries",
+    "silence": "Silence",
     "stage": "Stage",
 }
 
@@ -126,13 +132,18 @@ def _marks(kind: StepKind) -> tuple[str, str]:
     }.get(kind, ("", ""))
 
 
-def facts_shown(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(label, value) of the facts that fit into a message or page, in their order; both to be translated."""
+def facts_shown(facts: Mapping[str, Any]) -> list[tuple[str, str | datetime]]:
+    """(label, value) of the facts that fit into a message or page, in their order: texts to be translated, times to be
+    put into the reader's zone.
+    """
     plain = [(name, value) for name, value in facts.items() if isinstance(value, str | int | float) and value != ""]
-    return [(FACT_LABELS.get(name, name), _shown(value)) for name, value in plain][:FACTS_SHOWN]
+    return [(FACT_LABELS.get(name, name), _shown(name, value)) for name, value in plain][:FACTS_SHOWN]
 
 
-def _shown(value: str | float) -> str:
+def _shown(name: str, value: str | float) -> str | datetime:
+    moment = stated_moment(value) if name in TIMES else None
+    if moment is not None:
+        return moment
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

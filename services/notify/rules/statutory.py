@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from services.notify.rules.alert import Alert, StepKind, with_step
-from services.notify.rules.timing import Terms, at_digest_hour
+from services.notify.rules.timing import Terms, at_digest_hour, stated_moment
 from shared.rulesets.working_days import before_working_days, last_day
 
 SHARE_GONE = 0.75
@@ -50,6 +50,5 @@ def _most_of(minutes: float, reported: datetime) -> datetime:
 
 
 def _day_of_the_accident(alert: Alert, terms: Terms, reported: datetime) -> date:
-    stated = alert.facts.get("occurred_at")
-    moment = datetime.fromisoformat(stated) if isinstance(stated, str) else reported
+    moment = stated_moment(alert.facts.get("occurred_at")) or reported
     return moment.astimezone(terms.zone).date()

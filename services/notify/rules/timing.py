@@ -56,6 +56,15 @@ def next_digest(terms: Terms, now: datetime) -> datetime:
     return today if today > now else at_digest_hour(terms, local.date() + timedelta(days=1))
 
 
+def stated_moment(fact: object) -> datetime | None:
+    """The moment that a fact states in RFC 3339; None for anything else."""
+    try:
+        found = datetime.fromisoformat(fact) if isinstance(fact, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo else None
+
+
 def at_digest_hour(terms: Terms, day: date) -> datetime:
     """The digest hour of a day in the product's zone, as UTC."""
     return datetime.combine(day, terms.policy.grouping.digest_at, terms.zone).astimezone(UTC)

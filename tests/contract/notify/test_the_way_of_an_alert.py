@@ -221,3 +221,13 @@ async def test_a_link_in_a_late_message_is_as_fresh_as_the_message(tmp_path: Pat
         link = next(message for message in world.receiver.to("national") if message.ack_url).ack_url
         shown = await world.http.get("/ack/" + str(link).rsplit("/", 1)[1])
         assert (shown.status_code, "<form" in shown.text) == (200, True)
+
+
+async def test_times_among_the_facts_are_told_as_the_clock_on_the_wall_shows_them(world: World) -> None:
+    await world.register()
+    facts = {"occurred_at": "2023-02-19T23:30:00+00:00", "place": "2023-02-19T23:30:00+00:00"}
+    await world.publish(world.hazard("accident.ordinary", subject="a-1", facts=facts))
+    (message,) = await world.told("county")
+    assert "事故发生时间: 2023-02-20 07:30" in message.text
+    assert "2023-02-20 07:30" in message.html
+    assert "地点: 2023-02-19T23:30:00+00:00" in message.text

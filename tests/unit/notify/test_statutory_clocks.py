@@ -62,5 +62,11 @@ def test_a_limit_in_working_days_passes_over_holidays() -> None:
     assert found.astimezone(ZONE).date().isoformat() == "2023-05-10"
 
 
+@pytest.mark.parametrize("stated", ["yesterday", "2023-02-01", "2023-02-01T08:00:00", 5, None])
+def test_an_accident_that_states_no_time_counts_from_its_report(stated: Any) -> None:
+    found = clocks(alert(kind="accident.ordinary", policy_key="accident.ordinary", facts={"occurred_at": stated}))
+    assert found == clocks(accident("ordinary", NOW.isoformat()))
+
+
 def test_a_finding_has_no_statutory_clock() -> None:
     assert clocks(alert()) == {}
