@@ -3,16 +3,14 @@ nothing written elsewhere.
 """
 
 import os
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.collector import Sent, collecting
 from tests.system import ROUND, County, System, call, eventually, results, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -20,38 +18,17 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-@dataclass
-class Collector:
-    """An OTLP receiver that keeps what it is sent."""
-
-    bodies: list[bytes] = field(default_factory=list)
-
-    def services(self, trace: str) -> set[str]:
-        """Those that sent a span of the trace."""
-        wanted = bytes.fromhex(trace)
-        found = [body for body in list(self.bodies) if wanted in body]
-        names = ("intake", "scoring", "notify", "reporting")
-        return {name for name in names for body in found if f"keycounty-{name}".encode() in body}
-
-
 @pytest.fixture(scope="module")
-def collector() -> Iterator[tuple[str, Collector]]:
-    kept = Collector()
+def collector() -> Iterator[tuple[str, list[Sent]]]:
+    with collecting() as found:
+        yield found
 
-    class Sink(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            kept.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(200)
-            self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", kept
-    server.shutdown()
-    server.server_close()
+def senders(spans: list[Sent], trace: str) -> set[str]:
+    """The services that sent a span of the trace."""
+    bodies = [body for _, body in list(spans) if bytes.fromhex(trace) in body]
+    names = ("intake", "scoring", "notify", "reporting")
+    return {name for name in names for body in bodies if f"keycounty-{name}".encode() in body}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +42,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def county(
-    tmp_path_factory: pytest.TempPathFactory, elsewhere: Path, collector: tuple[str, Collector]
+    tmp_path_factory: pytest.TempPathFactory, elsewhere: Path, collector: tuple[str, list[Sent]]
 ) -> Iterator[County]:
     cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     environment = {"HOME": str(elsewhere / "home"), "TMPDIR": str(elsewhere / "tmp"), "XDG_CACHE_HOME": cache}
@@ -90,13 +67,13 @@ def test_replicas_have_ports_of_their_own_and_answer_alike(county: County) -> No
     assert call("GET", first + path, key).json == call("GET", second + path, key).json
 
 
-def test_one_trace_leads_from_the_post_to_the_message(county: County, collector: tuple[str, Collector]) -> None:
+def test_one_trace_leads_from_the_post_to_the_message(county: County, collector: tuple[str, list[Sent]]) -> None:
     enterprise = county.enterprises[0]
     body = county.inspection(enterprise, results=results("5"))
     answer = county.system.submit("/v1/inspections", enterprise, body, traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
     assert answer.status == 201, answer.body
     eventually(lambda: county.system.inbox.webhooks(f"county-{county.unit}"), what="the message")
-    eventually(lambda: {"intake", "notify"} <= collector[1].services(TRACE), what="spans of the same trace")
+    eventually(lambda: {"intake", "notify"} <= senders(collector[1], TRACE), what="spans of the same trace")
 
 
 def test_a_stop_is_clean_and_a_second_start_goes_on(county: County, elsewhere: Path) -> None:

@@ -5,14 +5,13 @@ OpenTelemetry's provider is one per process.
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from tests.builders import park_assessed
+from tests.collector import Sent, collecting
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PROGRAM = """
@@ -31,28 +30,12 @@ trace.get_tracer_provider().shutdown()
 
 
 @pytest.fixture
-def collector() -> Generator[tuple[str, list[tuple[str, bytes]]]]:
-    received: list[tuple[str, bytes]] = []
-
-    class Sink(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.append((self.path, self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Sink)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", received
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def collector() -> Iterator[tuple[str, list[Sent]]]:
+    with collecting() as found:
+        yield found
 
 
-def test_a_handled_event_continues_its_senders_trace(collector: tuple[str, list[tuple[str, bytes]]]) -> None:
+def test_a_handled_event_continues_its_senders_trace(collector: tuple[str, list[Sent]]) -> None:
     address, received = collector
     parent = f"00-{TRACE}-00f067aa0ba902b7-01"
     done = subprocess.run(
@@ -93,7 +76,7 @@ trace.get_tracer_provider().shutdown()
 """
 
 
-def test_a_request_is_a_span_of_its_callers_trace_or_begins_one(collector: tuple[str, list[tuple[str, bytes]]]) -> None:
+def test_a_request_is_a_span_of_its_callers_trace_or_begins_one(collector: tuple[str, list[Sent]]) -> None:
     address, received = collector
     parent = f"00-{TRACE}-00f067aa0ba902b7-01"
     done = subprocess.run(
