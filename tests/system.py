@@ -283,6 +283,12 @@ class County:
                 "POST", "intake", "/v1/keys", "admin", {"role": role, "scope": scope, "label": name}
             )
             self.system.keys[name] = answer["key"]
+        for service in ("notify", "reporting"):
+            eventually(lambda service=service: self._counts(service, "national"), 10, f"the keys at {service}")
+
+    def _counts(self, service: str, key: str) -> bool:
+        path = {"notify": "/v1/alerts", "reporting": "/v1/units"}[service]
+        return self.system.call("GET", service, path, key).status == 200
 
     def inspection(self, enterprise: str, stage: str = "self_inspection", **changes: Any) -> Any:
         return {

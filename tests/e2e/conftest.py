@@ -15,4 +15,4 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture(scope="session")
 def county(system: System) -> County:
-    return County(system).register(enterprises=8)
+    return County(system).register(enterprises=9)

@@ -71,7 +71,7 @@ def test_topics_are_listed_and_making_them_again_changes_nothing(cli: Cli) -> No
 
 
 def test_a_replay_gives_the_state_that_the_worker_has(county: County, cli: Cli) -> None:
-    enterprise = county.enterprises[4]
+    enterprise = county.enterprises[8]
     answer = county.system.submit("/v1/inspections", enterprise, county.inspection(enterprise, results=results("11")))
     assert answer.status == 201, answer.body
     found = eventually(lambda: (told := cli.json("replay")) and told["units"] and told, 60, "a unit folded")
