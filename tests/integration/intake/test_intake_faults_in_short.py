@@ -1,4 +1,4 @@
-"""Short rounds of the faults campaign of intake, as `make faults` has them in long."""
+"""Short rounds of the faults campaign of intake; `make faults` has the long ones, and the broker's outage."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,10 +26,6 @@ def test_a_kill_under_load_loses_nothing(deployment: Deployment) -> None:
 def test_of_two_replicas_one_dies_and_the_other_takes_over_in_ten_seconds(deployment: Deployment) -> None:
     deployment.start(replicas=2)
     campaign.takeover(deployment)
-
-
-def test_a_broker_outage_fails_no_request_and_the_backlog_drains_in_order(tmp_path: Path, mongo_uri: str) -> None:
-    campaign.broker_outage(tmp_path, mongo_uri, 3.0)
 
 
 def test_a_store_that_dies_is_503_and_leaves_nothing_half_done(tmp_path: Path, kafka_bootstrap: str) -> None:
