@@ -31,14 +31,17 @@ class Receivers:
         self._next: dict[str, float] = {}
         self._overflow: dict[str, float] = {}
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        self._queues: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._queued: dict[str, int] = defaultdict(int)
         self._standing: dict[str, Standing] = {}
 
     def backlog(self, contact: Contact) -> datetime | None:
         """None when a send could begin within half a second, else the moment to come back: later for each one asked."""
-        clock, slots = _seconds(), self._slots[contact.key]
-        if self._next.get(contact.key, clock) <= clock + PATIENCE_SECONDS and not slots.locked():
+        clock, slots, space = _seconds(), self._slots[contact.key], self._space(contact)
+        begins = self._next.get(contact.key, clock) + self._queued[contact.key] * space
+        if begins <= clock + PATIENCE_SECONDS and not slots.locked():
             return None
-        at = max(self._overflow.get(contact.key, clock), clock + PATIENCE_SECONDS) + self._space(contact)
+        at = max(self._overflow.get(contact.key, clock), clock + PATIENCE_SECONDS) + space
         self._overflow[contact.key] = at
         return self._now() + timedelta(seconds=at - clock)
 
@@ -46,12 +49,20 @@ class Receivers:
     async def turn(self, contact: Contact) -> AsyncGenerator[None]:
         """Held while one message is sent: so many at once at most, spaced at the rate."""
         async with self._slots[contact.key]:
-            clock = _seconds()
-            at = max(clock, self._next.get(contact.key, clock))
-            self._next[contact.key] = at + self._space(contact)
-            if at > clock:
-                await asyncio.sleep(at - clock)
+            self._queued[contact.key] += 1
+            try:
+                await self._wait(contact)
+            finally:
+                self._queued[contact.key] -= 1
             yield
+
+    async def _wait(self, contact: Contact) -> None:
+        # One after the other: whoever woke late puts off the next, so that a stall is followed by no burst.
+        async with self._queues[contact.key]:
+            wait = self._next.get(contact.key, 0.0) - _seconds()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self._next[contact.key] = _seconds() + self._space(contact)
 
     def out_until(self, contact: Contact) -> datetime | None:
         """Until when the contact is taken out, None when it is in use."""

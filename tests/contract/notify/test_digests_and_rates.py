@@ -1,6 +1,7 @@
 """Digests, the mute of a unit alert, and the share of a receiver's rate."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -86,6 +87,22 @@ async def test_a_receiver_gets_no_more_than_its_rate_and_the_rest_is_told_to_com
     assert first is not None
     assert second is not None
     assert second - first == pytest.approx(timedelta(seconds=10), abs=timedelta(seconds=0.5))
+
+
+async def test_a_stall_of_the_loop_is_followed_by_no_burst() -> None:
+    receivers, moments = Receivers(50.0, real), []
+
+    async def send() -> None:
+        async with receivers.turn(CONTACT):
+            moments.append(time.monotonic())
+
+    sends = [asyncio.create_task(send()) for _ in range(12)]
+    while len(moments) < 3:
+        await asyncio.sleep(0)
+    # Blocks the loop on purpose, for as long as several turns last.
+    time.sleep(0.2)
+    await asyncio.gather(*sends)
+    assert min(after - before for before, after in itertools.pairwise(moments)) >= 0.9 / 50
 
 
 async def test_a_clock_that_jumps_back_keeps_no_message_waiting() -> None:
