@@ -12,7 +12,7 @@ from services.notify.rules.unreachable import Standing, after_attempt
 
 # Fewer than a replica has under way: one receiver that hangs leaves room for the others.
 AT_ONCE = 6
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 0.2
 # Messages a second that the makers of the group bots allow: WeCom and DingTalk 20, Feishu 100 a minute.
 BOT_RATES = {"wecom": 20 / 60, "dingtalk": 20 / 60, "feishu": 100 / 60}
 Turned = Literal["out", "back"]
@@ -36,7 +36,7 @@ class Receivers:
         self._standing: dict[str, Standing] = {}
 
     def backlog(self, contact: Contact) -> datetime | None:
-        """None when a send could begin within half a second, else the moment to come back: later for each one asked."""
+        """None when a send could begin almost at once, else the moment to come back: later for each one asked."""
         clock, slots, space = _seconds(), self._slots[contact.key], self._space(contact)
         begins = self._next.get(contact.key, clock) + self._queued[contact.key] * space
         if begins <= clock + PATIENCE_SECONDS and not slots.locked():
