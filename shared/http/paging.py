@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -39,6 +40,20 @@ def number_in(cursor: str | None, name: str) -> int:
     if type(found) is not int or not 0 <= found < 2**53:
         raise not_a_cursor()
     return found
+
+
+def moment_in(cursor: str | None) -> tuple[datetime, str] | None:
+    """The (moment, id) after which a list by time goes on. Raises a 400 problem for a cursor of another list."""
+    if cursor is None:
+        return None
+    found = decode_cursor(cursor)
+    try:
+        moment, id = datetime.fromisoformat(found["at"]), str(found["id"])
+        if moment.tzinfo is None:
+            raise not_a_cursor()
+        return moment.astimezone(UTC), id
+    except (KeyError, ValueError, TypeError, OverflowError):
+        raise not_a_cursor() from None
 
 
 def not_a_cursor() -> Problem:

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -12,7 +11,7 @@ from services.intake.handlers import Intake
 from services.intake.ports import Wanted
 from services.intake.records import Submission, rfc3339
 from shared.http.auth import Access, Current
-from shared.http.paging import Cursor, Limit, decode_cursor, not_a_cursor, page
+from shared.http.paging import Cursor, Limit, moment_in, page
 from shared.http.permissions import Action
 from shared.http.problems import not_found
 
@@ -56,13 +55,8 @@ def router(intake: Intake) -> APIRouter:
 
 def position_of(cursor: str | None) -> tuple[str, str] | None:
     """Where a list newest first goes on. 400 for a cursor of another list."""
-    if cursor is None:
-        return None
-    before = decode_cursor(cursor)
-    try:
-        return datetime.fromisoformat(before["at"]).isoformat(), str(uuid.UUID(before["id"]))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise not_a_cursor() from None
+    found = moment_in(cursor)
+    return None if found is None else (found[0].isoformat(), found[1])
 
 
 def cursor_of(last: Submission) -> dict[str, str]:

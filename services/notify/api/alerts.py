@@ -1,6 +1,5 @@
 """Alerts over HTTP: read, acknowledge, close, reopen. Scope is added to every query."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from services.notify.views import alert_view, entry_view
 from shared.events.alerts import AlertState, Severity
 from shared.events.envelope import Event
 from shared.http.auth import Access, Current
-from shared.http.paging import Cursor, Limit, decode_cursor, page
+from shared.http.paging import Cursor, Limit, moment_in, page
 from shared.http.permissions import Action
 from shared.http.problems import FieldError, Problem, conflict, invalid, not_found
 
@@ -140,7 +139,7 @@ def router(alerts: Alerts) -> APIRouter:
     ) -> dict[str, Any]:
         """Newest first."""
         states = frozenset({state}) if state else frozenset[str]()
-        wanted = AlertFilter(scope_of(access), unit_id, states, severity, drill, position(cursor))
+        wanted = AlertFilter(scope_of(access), unit_id, states, severity, drill, moment_in(cursor))
         rows = await alerts.store.find(wanted, limit + 1)
         more = {"at": rows[limit - 1].opened_at.isoformat(), "id": rows[limit - 1].id} if len(rows) > limit else None
         return page([alert_view(alert) for alert in rows[:limit]], more)
@@ -166,14 +165,3 @@ def router(alerts: Alerts) -> APIRouter:
         return alert_view(await alerts.reopen(access, str(id), body.reason))
 
     return found
-
-
-def position(cursor: str | None) -> tuple[datetime, str] | None:
-    """The (moment, id) of a cursor. Raises a 400 problem for a text that is none."""
-    if cursor is None:
-        return None
-    found = decode_cursor(cursor)
-    try:
-        return datetime.fromisoformat(found["at"]), str(found["id"])
-    except (KeyError, ValueError, TypeError) as wrong:
-        raise Problem(400, "cursor", "This is no cursor of this list.") from wrong

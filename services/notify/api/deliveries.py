@@ -5,13 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.notify.api.alerts import position, scope_of
+from services.notify.api.alerts import scope_of
 from services.notify.handlers import Handlers
 from services.notify.ports import Ledger
 from services.notify.rules.answers import Refused, sent_again
 from services.notify.views import delivery_view
 from shared.http.auth import Current
-from shared.http.paging import Cursor, Limit, page
+from shared.http.paging import Cursor, Limit, moment_in, page
 from shared.http.permissions import Action
 from shared.http.problems import conflict, not_found
 
@@ -29,7 +29,7 @@ def router(ledger: Ledger, handlers: Handlers) -> APIRouter:
     ) -> dict[str, Any]:
         """Newest first."""
         wanted = str(alert_id) if alert_id else None
-        rows = await ledger.deliveries(scope_of(access), wanted, position(cursor), limit + 1)
+        rows = await ledger.deliveries(scope_of(access), wanted, moment_in(cursor), limit + 1)
         more = {"at": rows[limit - 1].at.isoformat(), "id": rows[limit - 1].id} if len(rows) > limit else None
         return page([delivery_view(row) for row in rows[:limit]], more)
 

@@ -90,7 +90,17 @@ async def test_the_audit_trail_says_who_submitted_what_and_nothing_of_what_it_sa
     assert "substances" not in str(listed)
 
 
-CURSORS = (b"{}", b'{"at": "x", "id": "y"}', b'{"seq": "a"}', b'{"seq": %d}' % 10**400, b'{"revision": -1}', b"[]")
+BEFORE_TIME = b'{"at": "0001-01-01T00:00:00+23:59", "id": "y"}'
+CURSORS = (
+    b"{}",
+    BEFORE_TIME,
+    b'{"at": "x", "id": "y"}',
+    b'{"at": "2023-02-20T08:00:00", "id": "y"}',
+    b'{"seq": "a"}',
+    b'{"seq": %d}' % 10**400,
+    b'{"revision": -1}',
+    b"[]",
+)
 
 
 @pytest.mark.parametrize("cursor", CURSORS)
