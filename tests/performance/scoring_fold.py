@@ -66,9 +66,10 @@ def _fold_and_parse(enterprises: int, units: int) -> tuple[float, float]:
 
 
 def _in_turn(enterprises: int, units: int) -> float:
-    """The fold, times the cost of parsing, with each event folded as soon as it is parsed and then let go.
+    """The fold, times the cost of parsing, with each event folded as soon as it is parsed and then let go: the bar's.
 
-    Stricter than parsing all events first: parsing then pays nothing for the collector's visits to the events kept.
+    Parsing all events first into a list flatters the fold: parsing then pays for the collector's visits to all that is
+    kept, which no worker keeps.
     """
     world = {"units": units, "enterprises": enterprises}
     records = _raw(list(inspection_events(EVENTS, **world)))
