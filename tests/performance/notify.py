@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import tempfile
 import time
 import uuid
@@ -83,6 +84,12 @@ class Bench:
     bars: list[Bar] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
 
+    def measured(self, *bars: Bar) -> None:
+        """Keeps bars, and says so while the next are measured."""
+        self.bars += bars
+        for bar in bars:
+            print(f"{bar.name}: {bar.value:.3f} ({bar.text})", file=sys.stderr, flush=True)
+
     @asynccontextmanager
     async def deployment(self, name: str, **settings: str) -> AsyncGenerator[Deployment]:
         folder = self.folder / name
@@ -109,7 +116,7 @@ class Bench:
             # Polls of the dispatcher, the outbox and the notices go on without any alert.
             until_sent = [name for name in made[at:] if name not in ("due", "unpublished", "published", "append")]
             world.receiver.gate.set()
-        self.bars.append(Bar("store calls up to the first message", len(until_sent), 5))
+        self.measured(Bar("store calls up to the first message", len(until_sent), 5))
 
     async def capacity(self, name: str, replicas: int, count: int, slow_s: float) -> float:
         """Messages a second of so many hazards at once, receivers' rates aside."""
@@ -134,11 +141,11 @@ class Bench:
             most = most_in_a_second(deployment.receiver.arrived)
         fifth = max(1, len(memory) // 5)
         self.figures["burst_memory_mb"] = max(memory)
-        self.bars += [
+        self.measured(
             Bar(f"burst of {count:,} hazards: share sent", sent / count, 1.0, most=False),
             Bar("burst: memory at its end against its beginning", max(memory[-fifth:]) / max(memory[:fifth]), 1.2),
             Bar("burst: most messages a second at one receiver, times its rate", most / rate, 1.0),
-        ]
+        )
 
     async def latencies(self, name: str, rate: float, seconds: float, *, bare: bool) -> list[float]:
         """Seconds from the send of a hazard to its bytes at the receiver, at a steady rate."""
@@ -185,7 +192,7 @@ class Bench:
                 times.append(time.perf_counter() - began)
             costs[wanted] = statistics.median(times)
         self.figures |= {f"due_ms_{wanted}_closed": 1000 * cost for wanted, cost in costs.items()}
-        self.bars.append(Bar(f"due steps, {many:,} against {few:,} closed", costs[many] / costs[few], 1.3))
+        self.measured(Bar(f"due steps, {many:,} against {few:,} closed", costs[many] / costs[few], 1.3))
         database.close()
 
 
@@ -238,12 +245,12 @@ async def measure(bench: Bench, burst: int, many: int, seconds: float) -> None:
         "p50_ms": 1000 * statistics.median(ours),
         "p99_ms": 1000 * p99(ours),
     }
-    bench.bars.append(Bar("p99 against a bare consumer", p99(ours) / p99(bare), 3.0))
+    bench.measured(Bar("p99 against a bare consumer", p99(ours) / p99(bare), 3.0))
     await bench.burst(burst, one * RATE_SHARE / UNITS)
     single = await bench.capacity("slow_one", 1, 600, 0.2)
     double = await bench.capacity("slow_two", 2, 600, 0.2)
     bench.figures |= {"slow_receiver_one_per_s": single, "slow_receiver_two_per_s": double}
-    bench.bars.append(Bar("two replicas against one, receiver of 200 ms", double / single, 1.7, most=False))
+    bench.measured(Bar("two replicas against one, receiver of 200 ms", double / single, 1.7, most=False))
     await bench.due(1000, many)
 
 
