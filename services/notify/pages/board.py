@@ -12,7 +12,7 @@ from services.notify.api.alerts import scope_of
 from services.notify.ports import AlertFilter, AlertStore, Scope
 from services.notify.rules.alert import SEVERITIES, Alert, StepKind
 from services.notify.rules.routing import OPERATORS
-from services.notify.rules.wording import EVENT_NAMES, SEVERITY_NAMES, STATE_NAMES, TIER_NAMES, duration
+from services.notify.rules.wording import EVENT_NAMES, REASON_NAMES, SEVERITY_NAMES, STATE_NAMES, TIER_NAMES, duration
 from shared.errors import Unavailable
 from shared.http.auth import Access, Authenticator
 from shared.http.problems import Problem
@@ -91,6 +91,7 @@ def names() -> dict[str, Any]:
         "state_names": STATE_NAMES,
         "tier_names": TIER_NAMES | {OPERATORS: ("运维", "operators")},
         "event_names": EVENT_NAMES,
+        "reason_names": REASON_NAMES,
         "duration": duration,
     }
 

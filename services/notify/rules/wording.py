@@ -16,6 +16,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "unit.orange": ("县域安全风险为橙色", "Unit at orange risk"),
     "responsible_person_missing": ("重大危险源责任人缺失", "Responsible person of a hazard unit missing"),
     "channel_failing": ("告警联系方式持续失败", "A contact cannot be reached"),
+    "silence_ending": ("静默即将结束", "A silence is about to end"),
     "test": ("测试消息", "Test message"),
 }
 # The words of the four warning levels, I to IV, in the National Overall Emergency Plan for Public Emergencies (3.1.1).
@@ -48,6 +49,25 @@ EVENT_NAMES: dict[str, tuple[str, str]] = {
     "alert.escalated": ("升级", "escalated"),
     "alert.closed": ("关闭", "closed"),
     "alert.reopened": ("重新打开", "opened again"),
+}
+# Why an alert was closed or opened again, where no person gave a reason: of scoring's clearings, then notify's own.
+REASON_NAMES: dict[str, tuple[str, str]] = {
+    "no_longer": ("风险已不存在", "the hazard stands no longer"),
+    "over": ("事故已撤销", "the accident no longer stands"),
+    "grade_changed": ("事故等级变化", "the accident's grade has changed"),
+    "level_changed": ("危险源级别变化", "the level has changed"),
+    "colour_changed": ("风险颜色变化", "the colour has changed"),
+    "persons_named": ("责任人已补齐", "the persons have been named"),
+    "hazard_unit_withdrawn": ("重大危险源已注销", "the hazard unit was withdrawn"),
+    "enterprise_withdrawn": ("企业已退出", "the enterprise was withdrawn"),
+    "round_opened": ("新一轮次已开始", "a round was opened"),
+    "drill_over": ("演练结束", "the drill is over"),
+    "worse": ("情况恶化", "it has become worse"),
+    "hazard_stands_again": ("风险再次出现", "the hazard stands again"),
+    "condition_acknowledged": ("已知悉", "it has been taken note of"),
+    "notice": ("仅作通知", "a notice only"),
+    "channel_back": ("联系方式已恢复", "the contact takes messages again"),
+    "failing_again": ("联系方式再次失败", "the contact fails again"),
 }
 LAG_NAMES: dict[str, tuple[str, str]] = {
     "hazards_waiting": ("待处理的风险事件", "hazards waiting"),

@@ -298,6 +298,15 @@ async def test_the_pages_want_a_sign_in_and_show_what_the_key_may_see(world: Wor
         assert (one.status_code, "county-1" in one.text) == (200, True)
 
 
+@pytest.mark.parametrize(("language", "words"), [("zh-CN", "风险已不存在"), ("en", "the hazard stands no longer")])
+async def test_a_page_says_in_words_why_an_alert_was_closed(world: World, language: str, words: str) -> None:
+    key = await world.sign_in(Role.COUNTY, authority="county")
+    id = await opened(world)
+    await world.publish(world.clearing().model_copy(update={"reason": "no_longer"}))
+    await world.told("county", 2)
+    assert words in (await world.http.get(f"/alerts/{id}?lang={language}", headers=key)).text
+
+
 async def test_exports_hold_the_history_and_no_formula(world: World) -> None:
     key = await world.sign_in(Role.COUNTY, authority="county")
     id = await opened(world)
