@@ -147,6 +147,36 @@ async def test_evidence_is_kept_by_hash_and_read_through_a_submission(world: Wor
     ).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("media_type", "content", "status"),
+    [
+        ("image/webp", b"RIFF\x24\0\0\0WEBPVP8 ", 201),
+        ("image/webp", b"RIFF\x24\0\0\0AVI LIST", 415),
+        ("video/mp4", b"\0\0\0\x18ftypmp42\0\0\0\0", 201),
+        ("video/mp4", b"\0\0\0\x18html<script>", 415),
+        ("image/svg+xml", b"<svg/>", 415),
+        ("application/pdf", b"", 415),
+    ],
+)
+async def test_evidence_is_what_its_type_says(world: World, media_type: str, content: bytes, status: int) -> None:
+    answer = await world.call("POST", "/v1/evidence", E1, content, content_type=media_type, accept_language="zh-CN")
+    assert answer.status_code == status
+    if status == 415:
+        assert answer.json()["errors"][0]["code"] == "evidence_type"
+        assert "文件" in answer.json()["errors"][0]["detail"]
+
+
+async def test_what_is_wrong_around_a_body_is_said_in_the_callers_language(world: World) -> None:
+    texts: dict[str, tuple[str, str]] = {}
+    for language in ("en", "zh-CN"):
+        missing = await world.call("POST", "/v1/hazard-units", E1, hazard_unit(), accept_language=language)
+        assert (missing.status_code, codes(missing)) == (400, {"idempotency_key_required"})
+        texts[language] = (missing.json()["detail"], missing.json()["title"])
+    assert "Idempotency-Key" in texts["en"][0]
+    assert texts["zh-CN"][1] == "请求有误"
+    assert "请求头" in texts["zh-CN"][0]
+
+
 SENDERS = {
     ("/v1/inspections", "self_inspection"): {E1},
     ("/v1/inspections", "re_examination"): {"county"},
