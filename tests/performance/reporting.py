@@ -126,6 +126,7 @@ async def _while_read(work: Awaitable[Any], page: Callable[[], Awaitable[Any]], 
             await asyncio.sleep(0.02)
 
     reader = asyncio.create_task(read())
+    await asyncio.sleep(0)  # the first reading begins before the work does
     await work
     reader.cancel()
     with suppress(asyncio.CancelledError):

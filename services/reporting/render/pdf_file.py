@@ -6,6 +6,7 @@ import asyncio
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -28,20 +29,26 @@ class PdfRenderer:
         self._pool: ProcessPoolExecutor | None = None
 
     async def render(self, content: Content, texts: Texts) -> bytes:
-        """The file's bytes."""
-        if self._pool is None:
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, spawn, fonts, max_tasks_per_child=RENDERINGS_PER_CHILD)
-        frozen = datetime.fromisoformat(content["frozen_at"])
+        """The file's bytes. A child that was killed meanwhile is replaced, once."""
         data = json.dumps(report_data(content, texts), ensure_ascii=False)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, compile_report, data, int(frozen.timestamp()))
+        timestamp = int(datetime.fromisoformat(content["frozen_at"]).timestamp())
+        try:
+            return await self._in_child(data, timestamp)
+        except BrokenProcessPool:
+            self.stop()
+            return await self._in_child(data, timestamp)
 
     def stop(self) -> None:
         """Ends the child."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
+
+    async def _in_child(self, data: str, timestamp: int) -> bytes:
+        if self._pool is None:
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, spawn, fonts, max_tasks_per_child=RENDERINGS_PER_CHILD)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, compile_report, data, timestamp)
 
 
 @cache

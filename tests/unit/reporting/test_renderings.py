@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
+import re
 import shutil
+import signal
 import subprocess
 
 import openpyxl
@@ -120,6 +123,24 @@ async def test_the_pdf_says_what_the_json_says(renderings: Renderings, frozen: F
             for cell, kind in zip(row, kinds, strict=True):
                 if kind != "text" and cell is not None:
                     assert "".join(shown(cell, kind).split()) in flat
+
+
+async def test_a_child_that_was_killed_is_replaced(frozen: Frozen) -> None:
+    renderer, content = PdfRenderer(), frozen.content()
+    first = await renderer.render(content, texts("en"))
+    assert renderer._pool is not None
+    for child in list(renderer._pool._processes):
+        os.kill(child, signal.SIGKILL)
+    assert await renderer.render(content, texts("en")) == first
+    renderer.stop()
+
+
+async def test_the_pdf_is_tagged_and_names_the_standards_it_keeps(renderings: Renderings, frozen: Frozen) -> None:
+    file = await renderings.render(frozen, "pdf", "en")
+    assert b"/MarkInfo" in file
+    assert b"/StructTreeRoot" in file
+    assert re.search(rb"pdfaid:part>2<.*pdfaid:conformance>B<", file, re.DOTALL)
+    assert b"pdfuaid:part>1<" in file
 
 
 def test_a_hundred_percent_is_only_said_of_all() -> None:
