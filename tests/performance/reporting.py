@@ -37,9 +37,12 @@ from shared.registry import Registry
 from shared.rulesets import load
 from shared.settings import Settings
 from tests.performance.reporting_models import (
+    FOR_EVALUATIONS,
+    FOR_PAGES,
     Counting,
     documents_of,
     fill,
+    first_enterprise,
     own_events,
     pages_of,
     project_all,
@@ -170,7 +173,7 @@ async def evaluations(database: mongo.Database, units: int, enterprises: int) ->
     models = MongoReadModels(database, 5)
     await models.prepare()
     world = folded(units=1, enterprises=enterprises, rounds=1, partitions=1)
-    await fill(models, world, units)
+    await fill(models, world, units, FOR_EVALUATIONS)
     await _told_the_end(models, world)
     told(f"{units} units of {enterprises} enterprises filled")
     counting, frozen_at = Counting(models), datetime(2023, 6, 1, tzinfo=UTC)
@@ -242,7 +245,8 @@ async def reads(database: mongo.Database, world: Folded, options: argparse.Names
     for generation, events in ((10, options.small), (11, options.large)):
         models = MongoReadModels(database, generation)
         await models.prepare()
-        filled.append((Counting(models), await fill(models, world, max(1, events // len(own_events(world))))))
+        copied = await fill(models, world, max(1, events // len(own_events(world))), FOR_PAGES)
+        filled.append((Counting(models), first_enterprise(copied)))
     told("read models filled")
     return await reads_compared(filled[0], filled[1], options.rounds)
 
@@ -265,7 +269,7 @@ def main() -> int:
     parser.add_argument("--large", type=int, default=1_000_000, help="events behind the large ones [1000000]")
     parser.add_argument("--units", type=int, default=135, help="units of the national evaluation [135]")
     parser.add_argument("--enterprises", type=int, default=130, help="enterprises of each [130]")
-    parser.add_argument("--rounds", type=int, default=200, help="readings of a page in each of five runs [200]")
+    parser.add_argument("--rounds", type=int, default=100, help="readings of a page in each of five runs [100]")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, LocalStore(Path(folder)) as store:
         bars = asyncio.run(measure(store.uri, options))

@@ -14,20 +14,9 @@ from tests.unit.reporting.folded import Folded
 
 FILL = 5000
 SOURCE = "unit-00"
-# What pages and evaluations read. The histories of documents, which only a freeze under load looks into, are left out.
-READ = frozenset(
-    [
-        "units",
-        "unit_rounds",
-        "risk_history",
-        "enterprises",
-        "enterprise_rounds",
-        "findings",
-        "finding_rounds",
-        "rounds",
-        "submissions",
-    ]
-)
+# What pages and what evaluations read. The histories that only a freeze under load looks into are left out.
+FOR_PAGES = ("units", "risk_history", "enterprises", "findings", "submissions")
+FOR_EVALUATIONS = ("units", "unit_rounds", "rounds", "enterprise_rounds", "finding_rounds", "findings")
 
 
 class Counting:
@@ -72,9 +61,9 @@ def documents_of(batch: Batch) -> list[Write]:
     return newest(write for delivery, event in batch for write in project(event, delivery))
 
 
-async def fill(models: MongoReadModels, world: Folded, copies: int) -> str:
-    """Copies the documents of one unit under other names into the store; answers an enterprise of the first."""
-    writes = [write for write in documents_of(own_events(world)) if write.collection in READ]
+async def fill(models: MongoReadModels, world: Folded, copies: int, collections: Sequence[str]) -> list[Write]:
+    """Copies the documents of one unit under other names into the store; answers what was copied."""
+    writes = [write for write in documents_of(own_events(world)) if write.collection in collections]
     for copy in range(copies):
         waiting: dict[str, list[Document]] = {}
         for write in writes:
@@ -83,6 +72,11 @@ async def fill(models: MongoReadModels, world: Folded, copies: int) -> str:
         for name, rows in waiting.items():
             for part in _parts(rows):
                 await models._collection(name).insert_many(part, ordered=False)
+    return writes
+
+
+def first_enterprise(writes: Sequence[Write]) -> str:
+    """An enterprise of the first copy."""
     return next(f"00000{write.document['enterprise_id']}" for write in writes if write.collection == "enterprises")
 
 
