@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from services.reporting.documents import Document, ReadModels, Where
 
 Cut = Mapping[str, int]
-_STANDING = ("open", "disputed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +69,14 @@ class AtCut:
         found = {_finding_id(row): row for row in await self.models.find("finding_rounds", own)}
         current = await self._is_current(round_id, unit_id, bound)
         if current:
-            carried: Where = {"state": {"$in": _STANDING}, "round_id": {"$lt": round_id}, "drill": False}
-            for row in await self.models.find("findings", {"unit_id": unit_id, **carried, "order": {"$lt": bound}}):
-                found.setdefault(_finding_id(row), row)
+            carried: Where = {"unit_id": unit_id, "drill": False, "standing": True, "round_id": {"$lt": round_id}}
+            for row in await self.models.find("findings", carried):
+                if row["order"] < bound:
+                    found.setdefault(_finding_id(row), row)
         moved: Where = {"unit_id": unit_id, "order": {"$gte": bound}, "drill": False}
         for row in await self.models.find("findings", moved, fields=("order",)):
             for past in await self._last("finding_history", {"finding_id": row["_id"], "unit_id": unit_id}, bound):
-                stood = current and past["state"] in _STANDING and past["round_id"] < round_id
+                stood = current and past["standing"] and past["round_id"] < round_id
                 if past["round_id"] == round_id or stood:
                     found.setdefault(row["_id"], past)
         return [found[name] for name in sorted(found)]

@@ -58,6 +58,7 @@ def _finding(event: Event, data: FindingAssessed, _: Delivery) -> list[Write]:
         "enterprise_id": data.enterprise_id,
         "round_id": data.round_id,
         "state": data.state,
+        "standing": data.state != "closed",
         "drill": data.drill,
     }
     past = document | {"finding_id": name}

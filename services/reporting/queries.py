@@ -91,18 +91,35 @@ class Reads:
         found = await self.models.find("risk_history", where, sort=("-at", "-order"), limit=1, fields=fields)
         return found[0] if found else None
 
-    async def visits(self, round_id: str, unit_ids: Sequence[str]) -> dict[str, list[Document]]:
+    async def visits(self, round_id: str) -> dict[str, list[Document]]:
         """The guidance given to each unit in a round, the last first."""
-        named = {"round_id": round_id, "unit_id": {"$in": list(unit_ids)}}
-        where = named | {"type": "guidance.recorded", "drill": False}
+        where = {"round_id": round_id, "type": "guidance.recorded", "drill": False}
         found: dict[str, list[Document]] = {}
         for row in await self.models.find("submissions", where, sort=("-data.on", "_id")):
             found.setdefault(row["unit_id"], []).append(row["data"])
         return found
 
-    async def recent(self, where: Mapping[str, Any], limit: int = 20) -> list[Document]:
-        """What was submitted last."""
+    async def recent(self, unit_id: str, limit: int) -> list[Document]:
+        """What was submitted for a unit last."""
+        where = {"unit_id": unit_id, "drill": False}
         return await self.models.find("submissions", where, sort=("-at", "_id"), limit=limit)
+
+    async def came_in(self, since: datetime, unit_ids: Sequence[str] | None, limit: int) -> list[Document]:
+        """What was submitted since a time, the newest first: of all units (None) or of some."""
+        return await self._since("submissions", "at", since, unit_ids, limit)
+
+    async def alerts_since(self, since: datetime, unit_ids: Sequence[str] | None, limit: int) -> list[Document]:
+        """The alerts opened since a time, the newest first: of all units (None) or of some."""
+        return await self._since("alerts", "opened_at", since, unit_ids, limit)
+
+    async def _since(
+        self, collection: str, field: str, since: datetime, unit_ids: Sequence[str] | None, limit: int
+    ) -> list[Document]:
+        where: dict[str, Any] = {"drill": False, field: {"$gte": stamp(since)}}
+        scopes = [where] if unit_ids is None else [where | {"unit_id": name} for name in unit_ids]
+        sort = (f"-{field}", "_id")
+        found = [row for one in scopes for row in await self.models.find(collection, one, sort=sort, limit=limit)]
+        return sorted(found, key=lambda row: str(row[field]), reverse=True)[:limit]
 
     async def round_units(self, round_id: str) -> dict[str, Document]:
         """The round as opened in each unit."""

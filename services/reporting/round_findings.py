@@ -11,5 +11,5 @@ async def findings_in_round(models: ReadModels, round_id: str, unit_id: str) -> 
     unit = await models.get("units", unit_id)
     if unit is None or unit["round_id"] != round_id:
         return found
-    standing = {"state": {"$in": ["open", "disputed"]}, "drill": False, "round_id": {"$lt": round_id}}
-    return found + await models.find("findings", {"unit_id": unit_id, **standing})
+    carried = {"unit_id": unit_id, "drill": False, "standing": True, "round_id": {"$lt": round_id}}
+    return found + await models.find("findings", carried)

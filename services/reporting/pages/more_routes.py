@@ -82,7 +82,7 @@ def round_routes(site: Site) -> APIRouter:
 async def _round(site: Site, access: Access, round_id: str, chosen: str | None) -> Document:
     reads, opened = site.parts.reads, await site.parts.reads.round_units(round_id)
     own = [name for name in units_in_scope(access) if name in opened]
-    given = await reads.visits(round_id, own)
+    given = await reads.visits(round_id)
     rows = await reads.units_in_round(round_id, own)
     lines = [_line(access, line, opened[line["unit_id"]], given.get(line["unit_id"], [])) for line in rows]
     rated = [line["rates"] for line in lines if line["rates"]]

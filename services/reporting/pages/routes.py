@@ -76,10 +76,8 @@ async def _moved(site: Site, lines: list[Document]) -> list[Document]:
 
 
 async def _alerts_today(site: Site, access: Access, names: list[str]) -> list[Document]:
-    where: dict[str, Any] = {"opened_at": {"$gte": stamp(site.midnight())}}
-    if access.units(Action.READ_RISK) is not None:
-        where["unit_id"] = {"$in": names}
-    return await site.parts.reads.alerts(where, 8) if names else []
+    own = None if access.units(Action.READ_RISK) is None else names
+    return await site.parts.reads.alerts_since(site.midnight(), own, 8) if names else []
 
 
 def _worst_first(line: Document) -> tuple[int, float, str]:
@@ -88,10 +86,8 @@ def _worst_first(line: Document) -> tuple[int, float, str]:
 
 
 async def _today(site: Site, access: Access, names: list[str]) -> list[Document]:
-    where: dict[str, Any] = {"at": {"$gte": stamp(site.midnight())}, "drill": False}
-    if access.units(Action.READ_SUBMISSIONS) is not None:
-        where["unit_id"] = {"$in": names}
-    return await site.parts.reads.recent(where, 12)
+    own = None if access.units(Action.READ_SUBMISSIONS) is None else names
+    return await site.parts.reads.came_in(site.midnight(), own, 12)
 
 
 async def _as_known(site: Site, unit_id: str, day: date) -> Document:
@@ -111,7 +107,7 @@ async def _unit(site: Site, access: Access, unit_id: str) -> dict[str, Any]:
     may_read = access.allows(Action.READ_SUBMISSIONS, unit_id)
     unit = access.registry.unit(unit_id) or {}
     enterprises = await reads.enterprises_of(unit_id, limit=LISTED)
-    findings = await reads.findings({"unit_id": unit_id, "state": {"$in": ["open", "disputed"]}}, None, LISTED)
+    findings = await reads.findings({"unit_id": unit_id, "standing": True}, None, LISTED)
     assessed = row["data"] if row else None
     return {
         "unit_id": unit_id,
@@ -126,7 +122,7 @@ async def _unit(site: Site, access: Access, unit_id: str) -> dict[str, Any]:
         "causes": {entry["_id"]: entry["data"] for entry in findings} if may_read else {},
         "focus": _by_focus([entry["data"] for entry in findings]),
         "alerts": await reads.alerts({"unit_id": unit_id}, 10),
-        "recent": await reads.recent({"unit_id": unit_id, "drill": False}, 10) if may_read else [],
+        "recent": await reads.recent(unit_id, 10) if may_read else [],
         "parks": {
             park_id: park for park_id, park in access.registry.all("parks").items() if park.get("unit_id") == unit_id
         },
