@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.store import LocalStore
-from services.reporting.documents import Write
+from services.reporting.documents import ReadModels, Write
 from services.reporting.freezing import Freezer, Frozen
 from services.reporting.handlers import BATCH, REBUILD_BATCH, on_events
 from services.reporting.render.pdf_file import PdfRenderer
@@ -36,10 +36,10 @@ from shared.events.risk import FoldProgressed
 from shared.registry import Registry
 from shared.rulesets import load
 from shared.settings import Settings
+from tests.contract.reporting.explained import Explained
 from tests.performance.reporting_models import (
     FOR_EVALUATIONS,
     FOR_PAGES,
-    Counting,
     documents_of,
     fill,
     first_enterprise,
@@ -47,6 +47,7 @@ from tests.performance.reporting_models import (
     pages_of,
     project_all,
     unit_name,
+    upsert,
 )
 from tests.unit.reporting.folded import Folded, batches, folded
 from tests.unit.reporting.registered import registry
@@ -54,6 +55,8 @@ from tests.unit.reporting.site_in_memory import app_of, signed
 
 ROUND = "2023-1"
 SINGLES = 15
+# Peers, for the medians, and how far each partition has come: no documents of the unit.
+OTHERS = ("unit_rounds", "folds", "progress")
 # Of a page: what a reader may wait longer while the read models are built anew beside it.
 UNDISTURBED = 1.3
 
@@ -95,7 +98,7 @@ async def projection(database: mongo.Database, world: Folded, page: Callable[[],
     for chunk in batches(world, REBUILD_BATCH):
         parts = [chunk[start : start + BATCH] for start in range(0, len(chunk), BATCH)]
         own += await seconds(_while_read(project_all(models, parts), page, usual))
-        plain += await seconds(_while_read(_upsert(raw, [documents_of(part) for part in parts]), page, []))
+        plain += await seconds(_while_read(upsert(raw, [documents_of(part) for part in parts]), page, []))
         rebuilt += await seconds(_while_read(project_all(again, [chunk]), page, beside))
     count = len(world.deliveries)
     told(f"{count} events: projection {count / own:.0f}/s, raw {count / plain:.0f}/s, rebuild {count / rebuilt:.0f}/s")
@@ -105,19 +108,6 @@ async def projection(database: mongo.Database, world: Folded, page: Callable[[],
         Bar("rebuild, share of the projection's rate", own / rebuilt, 1.0, most=False),
         Bar("live page during a rebuild / during the projection", waits, UNDISTURBED),
     ]
-
-
-async def _upsert(models: MongoReadModels, batches_of_writes: list[list[Write]]) -> None:
-    """The same documents by the client's own bulk upsert, nothing asked and nothing decided."""
-    for writes in batches_of_writes:
-        by_collection: dict[str, list[Any]] = {}
-        for write in writes:
-            document = {**write.document, "_id": write.id, "order": write.order}
-            by_collection.setdefault(write.collection, []).append(
-                mongo.ReplaceOne({"_id": write.id}, document, upsert=True)
-            )
-        for name, replacements in by_collection.items():
-            await models._collection(name).bulk_write(replacements, ordered=False)
 
 
 async def _while_read(work: Awaitable[Any], page: Callable[[], Awaitable[Any]], times: list[float]) -> None:
@@ -136,14 +126,17 @@ async def _while_read(work: Awaitable[Any], page: Callable[[], Awaitable[Any]], 
         await reader
 
 
-async def reads_compared(small: tuple[Counting, str], large: tuple[Counting, str], rounds: int) -> list[Bar]:
+Filled = tuple[mongo.Database, MongoReadModels, str]
+
+
+async def reads_compared(small: Filled, large: Filled, rounds: int) -> list[Bar]:
     """For each page: p99 of the large read models over that of the small, the median of five runs in turns; and the
-    documents read by one page, likewise.
+    documents that the store examines for one page, likewise.
     """
     found = []
-    for name, read in pages_of(*small).items():
-        other = pages_of(*large)[name]
-        documents = [await _documents_read(models, page) for models, page in ((small[0], read), (large[0], other))]
+    for name, read in pages_of(*small[1:]).items():
+        other = pages_of(*large[1:])[name]
+        documents = [await _examined(each, name) for each in (small, large)]
         ratios = []
         for _ in range(5):
             took: tuple[list[float], list[float]] = ([], [])
@@ -152,14 +145,16 @@ async def reads_compared(small: tuple[Counting, str], large: tuple[Counting, str
                     times.append(await seconds(page()))
             ratios.append(p99(took[1]) / p99(took[0]))
         found.append(Bar(f"{name}: p99 large / small", statistics.median(ratios), 1.3))
-        found.append(Bar(f"{name}: documents large / small", documents[1] / documents[0], 1.3))
+        found.append(Bar(f"{name}: documents examined large / small", documents[1] / documents[0], 1.3))
+        told(f"{name}: {documents[1]} documents examined")
     return found
 
 
-async def _documents_read(models: Counting, page: Callable[[], Awaitable[Any]]) -> int:
-    models.read.clear()
-    await page()
-    return sum(models.read.values())
+async def _examined(filled: Filled, page: str) -> int:
+    database, models, enterprise = filled
+    explained = Explained(database, models)
+    await pages_of(explained, enterprise)[page]()
+    return sum(read.examined for read in explained.reads)
 
 
 def p99(times: Sequence[float]) -> float:
@@ -176,10 +171,10 @@ async def evaluations(database: mongo.Database, units: int, enterprises: int) ->
     await fill(models, world, units, FOR_EVALUATIONS)
     await _told_the_end(models, world)
     told(f"{units} units of {enterprises} enterprises filled")
-    counting, frozen_at = Counting(models), datetime(2023, 6, 1, tzinfo=UTC)
-    freezer = Freezer(counting, MemoryEvaluations(), Registry(), load(), load_suggestions(), lambda: frozen_at)
-    await _frozen(freezer, unit_name(0))
-    own = {name: count for name, count in counting.read.items() if name not in ("unit_rounds", "folds", "progress")}
+    explained = Explained(database, models)
+    await _frozen(freezer_of(explained), unit_name(0))
+    own = sum(read.examined for read in explained.reads if read.collection not in OTHERS)
+    freezer = freezer_of(models)
     where = {"unit_id": unit_name(0)}
     stated = len(await models.find("enterprise_rounds", where)) + len(await models.find("finding_rounds", where))
     singles = [await _timed(freezer, unit_name(number)) for number in range(min(SINGLES, units))]
@@ -187,7 +182,7 @@ async def evaluations(database: mongo.Database, units: int, enterprises: int) ->
     one_by_one = statistics.mean(took for took, _ in singles) * units
     told(f"nation {nation:.1f} s, its units one by one {one_by_one:.1f} s (from {len(singles)} of them)")
     return [
-        Bar("evaluation: documents of the unit read / enterprises + findings", sum(own.values()) / stated, 1.0),
+        Bar("evaluation: documents of the unit examined / enterprises + findings", own / stated, 1.0),
         Bar("nation / units one by one", nation / one_by_one, 1.5),
         Bar("PDF seconds", await pdf([frozen for _, frozen in singles]), 0.5),
     ]
@@ -198,6 +193,11 @@ async def _told_the_end(models: MongoReadModels, world: Folded) -> None:
     ends = [next(one for one in world.deliveries[::-1] if one[0].topic == "inspections.v1")]
     ends += [next(one for one in world.deliveries[::-1] if isinstance(one[1].data, FoldProgressed))]
     await on_events(models, ends)
+
+
+def freezer_of(models: ReadModels) -> Freezer:
+    frozen_at = datetime(2023, 6, 1, tzinfo=UTC)
+    return Freezer(models, MemoryEvaluations(), Registry(), load(), load_suggestions(), lambda: frozen_at)
 
 
 async def _timed(freezer: Freezer, unit_id: str) -> tuple[float, Frozen]:
@@ -246,7 +246,7 @@ async def reads(database: mongo.Database, world: Folded, options: argparse.Names
         models = MongoReadModels(database, generation)
         await models.prepare()
         copied = await fill(models, world, max(1, events // len(own_events(world))), FOR_PAGES)
-        filled.append((Counting(models), first_enterprise(copied)))
+        filled.append((database, models, first_enterprise(copied)))
     told("read models filled")
     return await reads_compared(filled[0], filled[1], options.rounds)
 
@@ -255,7 +255,7 @@ async def measure(uri: str, options: argparse.Namespace) -> list[Bar]:
     database = mongo.connect(Settings(kafka_bootstrap="127.0.0.1:1", mongo_uri=uri), "bench")
     world = folded(units=4, enterprises=12, rounds=1)
     bars = await reads(database, world, options)
-    page = pages_of(Counting(MongoReadModels(database, 10)), "")["unit"]
+    page = pages_of(MongoReadModels(database, 10), "")["unit"]
     bars += await projection(database, world, page)
     bars += await evaluations(database, options.units, options.enterprises)
     bars.append(Bar("first page, kB", await first_page(options.units), 100))

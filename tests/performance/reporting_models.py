@@ -1,15 +1,16 @@
-"""Read models for the reporting benchmark: filled straight into the store, and read through a counter."""
+"""Read models for the reporting benchmark: filled straight into the store, and what each page reads of them."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from services.reporting.documents import Document, Where, Write, newest
+from services.reporting.documents import Document, ReadModels, Write, newest
 from services.reporting.handlers import Batch, on_events
 from services.reporting.projections import project
 from services.reporting.queries import Reads
 from services.reporting.stores.mongo import MongoReadModels
+from shared import mongo
 from shared.registry import Registry
 from tests.unit.reporting.folded import Folded
 
@@ -21,37 +22,6 @@ FOR_PAGES = ("units", "risk_history", "enterprises", "findings", "submissions")
 FOR_EVALUATIONS = ("units", "unit_rounds", "rounds", "enterprise_rounds", "finding_rounds", "findings")
 
 
-class Counting:
-    """Read models that count the documents read through them, by collection."""
-
-    def __init__(self, models: MongoReadModels) -> None:
-        self._models = models
-        self.read: dict[str, int] = {}
-
-    async def replace_newer(self, writes: Sequence[Write]) -> None:
-        await self._models.replace_newer(writes)
-
-    async def get(self, collection: str, id: str) -> Document | None:
-        self._count(collection, 1)
-        return await self._models.get(collection, id)
-
-    async def get_many(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
-        found = await self._models.get_many(collection, ids)
-        self._count(collection, len(found))
-        return found
-
-    async def find(self, collection: str, where: Where, **more: Any) -> list[Document]:
-        found = await self._models.find(collection, where, **more)
-        self._count(collection, len(found))
-        return found
-
-    async def remove(self, collection: str, where: Where) -> None:
-        await self._models.remove(collection, where)
-
-    def _count(self, collection: str, documents: int) -> None:
-        self.read[collection] = self.read.get(collection, 0) + documents
-
-
 async def project_all(models: MongoReadModels, parts: Iterable[Batch]) -> None:
     """The projection as the service runs it."""
     for batch in parts:
@@ -61,6 +31,19 @@ async def project_all(models: MongoReadModels, parts: Iterable[Batch]) -> None:
 def documents_of(batch: Batch) -> list[Write]:
     """The documents that a batch leaves behind."""
     return newest(write for delivery, event in batch for write in project(event, delivery))
+
+
+async def upsert(models: MongoReadModels, batches_of_writes: list[list[Write]]) -> None:
+    """The same documents by the client's own bulk upsert, nothing asked and nothing decided."""
+    for writes in batches_of_writes:
+        by_collection: dict[str, list[Any]] = {}
+        for write in writes:
+            document = {**write.document, "_id": write.id, "order": write.order}
+            by_collection.setdefault(write.collection, []).append(
+                mongo.ReplaceOne({"_id": write.id}, document, upsert=True)
+            )
+        for name, replacements in by_collection.items():
+            await models._collection(name).bulk_write(replacements, ordered=False)
 
 
 async def fill(models: MongoReadModels, world: Folded, copies: int, collections: Sequence[str]) -> list[Write]:
@@ -110,7 +93,7 @@ def _renamed(write: Write, copy: int) -> Write:
     return Write(write.collection, name, write.order, document)
 
 
-def pages_of(models: Counting, enterprise: str) -> dict[str, Callable[[], Awaitable[Any]]]:
+def pages_of(models: ReadModels, enterprise: str) -> dict[str, Callable[[], Awaitable[Any]]]:
     """What each page reads of the first unit, one of its enterprises, and six units."""
     reads, unit = Reads(models, Registry()), unit_name(0)
 

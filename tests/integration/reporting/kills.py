@@ -107,7 +107,7 @@ class KillRound:
         await self.until(lambda: self._says("GET", "/v1/units", KEYS["national"], 200), "the service", 60)
         answers = [asyncio.create_task(self._freeze(unit)) for unit in self._scopes()]
         survivors = self.dice.randrange(len(answers))
-        for done in list(asyncio.as_completed(answers))[:survivors]:
+        for _, done in zip(range(survivors), asyncio.as_completed(answers), strict=False):
             await done
         await self.reporting.again()
         self.kills += 1
