@@ -82,7 +82,7 @@ TABLE = {
         "GET /v1/silences/s1": UNIT_READERS,
         "PUT /v1/silences/s1": OFFICERS,
         "DELETE /v1/silences/s1": OFFICERS,
-        "POST /v1/contacts/test": "yynnynnn",
+        "POST /v1/contacts/test": "yyhhynnn",
         "GET /v1/routes?unit_id=linzi": UNIT_READERS,
     },
     "reporting": {
