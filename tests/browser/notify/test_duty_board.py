@@ -58,6 +58,7 @@ def test_the_board_and_an_alert_are_accessible_and_fit(
 
 def test_the_board_shows_what_changes_without_being_read_again(browser: Browser, county: County) -> None:
     page, said = signed_in(browser, county, "en", "phone")
+    page.wait_for_selector("#board li")
     page.evaluate("window.kept = true")
     before = page.locator("#board li").count()
     enterprise = county.enterprises[0]
