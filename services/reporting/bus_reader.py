@@ -17,7 +17,8 @@ from shared.settings import Settings
 from shared.topics import DEAD_LETTERS
 
 PATIENCE_S = 8.0
-FETCH_MS = 300
+FETCH_S = 3.0
+FETCH_MS = 200
 
 
 class KafkaBusView:
@@ -41,14 +42,14 @@ class KafkaBusView:
             places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
             begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
             starts = {place: max(begins[place], ends[place] - most) for place in places if ends[place] > begins[place]}
-            found = [_dead_letter(record) for record in await _records(consumer, starts)]
+            found = [_dead_letter(record) for record in await _records(consumer, starts, ends)]
         return sorted(found, key=lambda one: one.at, reverse=True)[:most]
 
     async def _lag(self, consumer: Any, group: str, committed: Mapping[TopicPartition, int]) -> ConsumerLag:
         ends = await consumer.end_offsets(list(committed)) if committed else {}
         behind = {place: offset for place, offset in committed.items() if ends[place] > offset}
         # The end of a transaction is a record of its own, which nobody waits for: only what can be fetched counts.
-        waiting = [record.timestamp / 1000 for record in await _records(consumer, behind)]
+        waiting = [record.timestamp / 1000 for record in await _records(consumer, behind, ends, firsts=True)]
         return ConsumerLag(group, bool(waiting), max(0.0, self._now().timestamp() - min(waiting)) if waiting else 0.0)
 
     async def _committed(self, groups: Sequence[str]) -> dict[str, dict[TopicPartition, int]]:
@@ -83,15 +84,26 @@ class KafkaBusView:
             await consumer.stop()
 
 
-async def _records(consumer: Any, starts: Mapping[TopicPartition, int]) -> list[Any]:
-    """The records from some places on, as many as one fetch of each gives."""
+async def _records(
+    consumer: Any, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int], *, firsts: bool = False
+) -> list[Any]:
+    """The records between some places and the ends, as far as they come in time; with `firsts` some of each partition
+    are enough.
+    """
     if not starts:
         return []
     consumer.assign(list(starts))
     for place, offset in starts.items():
         consumer.seek(place, offset)
-    fetched = await consumer.getmany(timeout_ms=FETCH_MS)
-    return [record for records in fetched.values() for record in records]
+    found: dict[TopicPartition, list[Any]] = {place: [] for place in starts}
+    deadline = asyncio.get_running_loop().time() + FETCH_S
+    while asyncio.get_running_loop().time() < deadline:
+        left = [place for place in starts if not (firsts and found[place])]
+        if all([await consumer.position(place) >= ends[place] for place in left]):
+            break
+        for place, records in (await consumer.getmany(timeout_ms=FETCH_MS)).items():
+            found[place] += records
+    return [record for records in found.values() for record in records]
 
 
 def _dead_letter(record: Any) -> DeadLetter:

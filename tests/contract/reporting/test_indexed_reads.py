@@ -1,5 +1,6 @@
 """No page, answer, evaluation or stream goes through a whole collection: each read has its index."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -25,9 +26,10 @@ UNIT, ROUND = "unit-00", "2023-2"
 THEN = datetime(2023, 4, 1, tzinfo=UTC)
 
 
-async def filled(settings: Settings) -> Explained:
+@pytest.fixture
+async def filled(store_settings: Settings) -> AsyncIterator[Explained]:
     """A world of two rounds in the store, with an alert."""
-    database = mongo.connect(settings, "reporting")
+    database = mongo.connect(store_settings, "reporting")
     models = MongoReadModels(database, 1)
     await models.prepare()
     for batch in batches(folded(units=2, enterprises=3, rounds=2, partitions=1), 1000):
@@ -37,7 +39,8 @@ async def filled(settings: Settings) -> Explained:
         alert(alerts.AlertEscalated, 2, unit_id=UNIT, from_tier="county"),
     ]
     await on_events(models, [delivered(event(one), offset) for offset, one in enumerate(raised)])
-    return Explained(database, models)
+    yield Explained(database, models)
+    database.close()
 
 
 async def read_everything(models: Explained) -> None:
@@ -78,14 +81,12 @@ async def read_everything(models: Explained) -> None:
         await facts.of_unit(round_id, UNIT)
 
 
-async def test_no_read_goes_through_a_whole_collection(store_settings: Settings) -> None:
-    models = await filled(store_settings)
-    await read_everything(models)
-    scans = [(read.collection, dict(read.where)) for read in models.reads if read.scanned]
+async def test_no_read_goes_through_a_whole_collection(filled: Explained) -> None:
+    await read_everything(filled)
+    scans = [(read.collection, dict(read.where)) for read in filled.reads if read.scanned]
     assert [scan for scan in scans if scan[0] not in SMALL] == []
 
 
-async def test_a_read_without_an_index_would_be_noticed(store_settings: Settings) -> None:
-    models = await filled(store_settings)
-    await models.find("findings", {"location": "somewhere", "unit_id": UNIT})
-    assert models.reads[-1].scanned
+async def test_a_read_without_an_index_would_be_noticed(filled: Explained) -> None:
+    await filled.find("findings", {"location": "somewhere", "unit_id": UNIT})
+    assert filled.reads[-1].scanned
