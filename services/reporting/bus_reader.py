@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from services.reporting.bus_view import ConsumerLag, DeadLetter
+from shared import topics
 from shared.clock import Clock, real
 from shared.errors import Unavailable
 from shared.kafka_options import RECORD_LIMIT, connection, translated
@@ -36,10 +37,10 @@ class KafkaBusView:
             return [await self._lag(consumer, group, committed[group]) for group in groups]
 
     async def dead_letters(self, most: int) -> list[DeadLetter]:
+        numbers = await topics.partitions(self._settings)
         async with self._consumer() as consumer:
             topic = self._settings.topic_prefix + DEAD_LETTERS
-            await consumer.topics()  # asks the broker, which knows the partitions
-            places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            places = [TopicPartition(topic, number) for number in range(numbers[topic] or 0)]
             begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
             starts = {place: max(begins[place], ends[place] - most) for place in places if ends[place] > begins[place]}
             found = [_dead_letter(record) for record in await _records(consumer, starts, ends)]
