@@ -34,7 +34,7 @@ class Index:
 
 
 # Each read has an index that covers its whole filter, equal fields first and the one range last: not every store
-# takes an index that covers a part of it.
+# takes an index that covers a part of it. Lists of the newest end with the id, so that the index gives their order too.
 INDEXES = (
     Index("unit_rounds", ("round_id", "unit_id")),
     Index("unit_rounds", ("unit_id", "round_id")),
@@ -56,15 +56,15 @@ INDEXES = (
     Index("finding_history", ("finding_id", "unit_id", "order")),
     Index("round_history", ("round_id", "unit_id", "revision")),
     Index("alert_steps", ("alert_id", "version")),
-    Index("alerts", ("unit_id", "drill", "opened_at")),
-    Index("alerts", ("enterprise_id", "drill", "opened_at")),
-    Index("alerts", ("drill", "opened_at")),
+    Index("alerts", ("unit_id", "drill", "opened_at", "_id")),
+    Index("alerts", ("enterprise_id", "drill", "opened_at", "_id")),
+    Index("alerts", ("drill", "opened_at", "_id")),
     Index("answers", ("unit_id", "drill", "at")),
-    Index("submissions", ("unit_id", "drill", "at")),
+    Index("submissions", ("unit_id", "drill", "at", "_id")),
     Index("submissions", ("unit_id", "drill", "correction", "at")),
     Index("submissions", ("unit_id", "round_id", "type", "drill")),
     Index("submissions", ("round_id", "type", "drill")),
-    Index("submissions", ("drill", "at")),
+    Index("submissions", ("drill", "at", "_id")),
     Index("rounds", ("round_id", "unit_id")),
     Index("rounds", ("unit_id", "round_id")),
     Index("subjects", ("gapped",)),

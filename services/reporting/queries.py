@@ -74,7 +74,7 @@ class Reads:
 
     async def alerts(self, where: Mapping[str, Any], limit: int = 50) -> list[Document]:
         """Alerts, the newest first."""
-        return await self.models.find("alerts", {**where, "drill": False}, sort=("-opened_at", "_id"), limit=limit)
+        return await self.models.find("alerts", {**where, "drill": False}, sort=("-opened_at", "-_id"), limit=limit)
 
     async def trend(self, unit_id: str, limit: int = 60) -> list[Document]:
         """The last results of the unit, earliest first: time, index and colour."""
@@ -102,7 +102,7 @@ class Reads:
     async def recent(self, unit_id: str, limit: int) -> list[Document]:
         """What was submitted for a unit last."""
         where = {"unit_id": unit_id, "drill": False}
-        return await self.models.find("submissions", where, sort=("-at", "_id"), limit=limit)
+        return await self.models.find("submissions", where, sort=("-at", "-_id"), limit=limit)
 
     async def came_in(self, since: datetime, unit_ids: Sequence[str] | None, limit: int) -> list[Document]:
         """What was submitted since a time, the newest first: of all units (None) or of some."""
@@ -117,7 +117,7 @@ class Reads:
     ) -> list[Document]:
         where: dict[str, Any] = {"drill": False, field: {"$gte": stamp(since)}}
         scopes = [where] if unit_ids is None else [where | {"unit_id": name} for name in unit_ids]
-        sort = (f"-{field}", "_id")
+        sort = (f"-{field}", "-_id")
         found = [row for one in scopes for row in await self.models.find(collection, one, sort=sort, limit=limit)]
         return sorted(found, key=lambda row: str(row[field]), reverse=True)[:limit]
 
