@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from services.scoring.rules import assessed, assessed_unit, rows, subjects
 from services.scoring.rules.output import Cause, Derived
+from services.scoring.rules.pending import Pending
 from services.scoring.rules.progress import ROW, Progress
 from services.scoring.rules.restoring import Asleep
 from services.scoring.rules.rulebook import Rulebook, RuleSetMismatch
 from services.scoring.rules.state import Unit
 from services.scoring.rules.tally import Totals
-from services.scoring.rules.turn import Pending, Turn
+from services.scoring.rules.turn import Turn
 from shared.errors import Rejected
 from shared.events.base import Data, Submitted
 from shared.events.envelope import Event

@@ -14,8 +14,9 @@ from services.scoring.rules import (
     unit_records,
 )
 from services.scoring.rules.calendar import midnight
+from services.scoring.rules.pending import RowKey
 from services.scoring.rules.state import Enterprise, Unit
-from services.scoring.rules.turn import RowKey, Turn, settle
+from services.scoring.rules.turn import Turn, settle
 from shared.events import inspections as log
 from shared.events.base import Data, Submitted
 from shared.rulesets import RuleSets

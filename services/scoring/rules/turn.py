@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import date
 from operator import add, sub
-from typing import Any
 
 from services.scoring.rules import assessed, tally, unit_risk
 from services.scoring.rules.hazards import Standing, Subject, changed, moved
 from services.scoring.rules.measures import COLOURS, MICRO
-from services.scoring.rules.output import Cause, Derived
+from services.scoring.rules.output import Cause
+from services.scoring.rules.pending import Pending
 from services.scoring.rules.rulebook import Index, Rulebook
 from services.scoring.rules.state import CLOSED, STAGES, Enterprise, Finding, Unit
 from services.scoring.rules.tally import Totals
@@ -16,23 +16,12 @@ from shared.events.base import Grade
 
 RED = len(COLOURS) - 1
 MAJOR = Grade.MAJOR
-RowKey = tuple[str, str, str]
 
 
 # What a finding is to counts, files and hazards: its counts, whether its enterprise was withdrawn, its due date, and
 # for a major finding that stands, its location. Plain tuples: each event takes several of them.
 View = tuple[tally.Counts, bool, date | None, bool, str | None]
 UNSEEN: View = (tally.NO_FINDING, False, None, False, None)
-
-
-@dataclass(slots=True)
-class Pending:
-    """What a flush has to write: rows changed (None: gone), and the last cause of each assessment that is due."""
-
-    rows: dict[RowKey, Any] = field(default_factory=dict)
-    events: list[Derived] = field(default_factory=list)
-    enterprises: dict[tuple[str, bool, str], Cause] = field(default_factory=dict)
-    units: dict[str, Cause] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

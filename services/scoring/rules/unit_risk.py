@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from operator import add
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from services.scoring.rules import assessed_unit, tally
 from services.scoring.rules.calendar import day_of, midnight
@@ -10,13 +10,11 @@ from services.scoring.rules.components import Figures
 from services.scoring.rules.hazards import RAISED, UPDATED, Standing, Subject, cleared, stated
 from services.scoring.rules.measures import COLOURS
 from services.scoring.rules.output import Cause
+from services.scoring.rules.pending import Pending
 from services.scoring.rules.state import Enterprise, Round, Unit, UnitHazard
 from services.scoring.rules.tally import AT, Totals
 from services.scoring.rules.unit_index import NOTHING, Verdict, verdict
 from shared.events.base import Stage
-
-if TYPE_CHECKING:
-    from services.scoring.rules.turn import Pending
 
 (
     ENROLLED,
@@ -189,9 +187,7 @@ def assess(unit: Unit, totals: Totals) -> None:
     totals.provisional = provisional(unit, totals.figures)
 
 
-def settle(
-    unit: Unit, totals: Totals, was: Standpoint, cause: Cause, pending: "Pending", *, only_changes: bool
-) -> None:
+def settle(unit: Unit, totals: Totals, was: Standpoint, cause: Cause, pending: Pending, *, only_changes: bool) -> None:
     """After an event: the verdict again, the hazard of the colour, and the unit's assessment (at once when the colour
     changed).
 
@@ -226,7 +222,7 @@ def colour_hazard(totals: Totals) -> tuple[str, Standing] | None:
     return kind, Standing(kind, facts)
 
 
-def settle_hazard(unit: Unit, totals: Totals, cause: Cause, pending: "Pending") -> None:
+def settle_hazard(unit: Unit, totals: Totals, cause: Cause, pending: Pending) -> None:
     """Raises, restates or clears the hazard of the unit's colour. The index is stated as it was when anything else of
     it changed.
     """
