@@ -14,6 +14,7 @@ from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, InsertOne, Rep
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
+    CursorNotFound,
     DuplicateKeyError,
     ExecutionTimeout,
     InvalidOperation,
@@ -58,7 +59,8 @@ def is_full(wrong: PyMongoError) -> bool:
 
 def passes(wrong: PyMongoError) -> bool:
     """Whether the same call may succeed later."""
-    if isinstance(wrong, ConnectionFailure | ExecutionTimeout | WTimeoutError):
+    # A cursor is gone with the store that held it: read again from the beginning.
+    if isinstance(wrong, ConnectionFailure | CursorNotFound | ExecutionTimeout | WTimeoutError):
         return True
     if isinstance(wrong, InvalidOperation):
         return "closed" in str(wrong)

@@ -1,7 +1,7 @@
 """Which errors of the store may pass: they are answered 503 and tried again; the others are bugs."""
 
 import pytest
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, CursorNotFound, OperationFailure
 
 from shared.errors import Unavailable
 from shared.mongo import passes, translated
@@ -33,3 +33,7 @@ async def test_a_full_disk_is_named_whatever_was_written(wrong: OperationFailure
         async with translated():
             raise wrong
     assert (away.value.part, away.value.retry_after_s) == ("disk", 30.0)
+
+
+def test_a_cursor_that_went_with_its_store_is_read_again() -> None:
+    assert passes(CursorNotFound("cursor id 1 not found", code=43))
