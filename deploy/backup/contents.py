@@ -32,6 +32,8 @@ class Part:
         return {name: value for name, value in document.items() if name not in self.changing}
 
 
+# What waits to be published, as the outbox notes it, and what an erasure changes.
+_OF_SUBMISSIONS = frozenset({"pending", "members", "waiting", "size", "record", "erased"})
 # Read from the conclusions back to the causes, so that a running system's backup never holds an alert whose cause it
 # lacks: what it misses of the conclusions, the log derives again. Submissions come by subject and number, so that a
 # chain has no gap; the registry after them, as they name its revisions; a file's description before its content.
@@ -42,7 +44,7 @@ PARTS = (
     Part("notify", "history", fixed=True, changing=frozenset({"place"})),
     Part("notify", "done"),
     Part("reporting", "evaluations", fixed=True),
-    Part("intake", "submissions", (("subject", 1), ("seq", 1)), fixed=True, changing=frozenset({"pending"})),
+    Part("intake", "submissions", (("subject", 1), ("seq", 1)), fixed=True, changing=_OF_SUBMISSIONS),
     Part("intake", "registry_changes", fixed=True),
     Part("intake", "evidence.files", fixed=True),
     Part("intake", "evidence.chunks", (("files_id", 1), ("n", 1))),

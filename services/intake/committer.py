@@ -205,6 +205,7 @@ def place(draft: Draft, head: Head, keys: receipts.SigningKeys) -> Submission:
         gives=becoming.gives,
         takes=becoming.takes,
         answer=becoming.answer,
+        persons=becoming.persons,
         correlation_id=draft.correlation_id,
         traceparent=draft.traceparent,
         origin=draft.origin,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import IO, Any, Literal, Protocol
 
-from services.intake.records import Head, Lease, Submission
+from services.intake.records import Erasure, Head, Lease, Submission
 from services.intake.rules.announcing import Change
 
 
@@ -23,7 +23,7 @@ class Added:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which submissions a list asks for; None = no limit. `before` is the position (accepted_at as text, id) of the
-    last one seen.
+    last one seen, `erased`: only those that somebody was erased from.
     """
 
     units: frozenset[str] | None = None
@@ -32,6 +32,7 @@ class Wanted:
     unit_id: str | None = None
     kind: str | None = None
     before: tuple[str, str] | None = None
+    erased: bool = False
 
 
 class SubmissionStore(Protocol):
@@ -85,6 +86,18 @@ class SubmissionStore(Protocol):
 
     async def listed(self, wanted: Wanted, limit: int) -> Sequence[Submission]:
         """Newest first, without the record's bytes."""
+        ...
+
+    async def naming(self, person_id: str, limit: int) -> Sequence[Submission]:
+        """Some whose record still holds this person's details."""
+        ...
+
+    async def erase(self, before: Submission, left: bytes, erasure: Erasure) -> bool:
+        """Replaces the record by what is left of it; False, and nothing done, when it is no longer that of `before`."""
+        ...
+
+    async def erasures(self, person_id: str) -> Sequence[Erasure]:
+        """One for each submission the person was erased from, oldest first."""
         ...
 
 

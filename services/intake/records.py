@@ -40,11 +40,22 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """A person's details taken out of a submission: whose (the id events carry), when, by which key, and why."""
+
+    person_id: str
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """An accepted submission, whole: one document. `value` is the event's data as published, so that every copy has
     the same bytes.
 
     `after_revision`: the registry change that the outbox must have announced before this may be published.
+    `record`: the exact bytes; once `erased`, the body without those persons. `persons`: ids of all it named.
     """
 
     id: uuid.UUID
@@ -74,6 +85,8 @@ class Submission:
     correlation_id: str | None = None
     traceparent: str | None = None
     origin: Origin | None = None
+    persons: tuple[str, ...] = ()
+    erased: tuple[Erasure, ...] = ()
     published: bool = False
 
     @property

@@ -16,6 +16,7 @@ from services.intake.api import batches as batch_routes
 from services.intake.api import checklists as checklist_routes
 from services.intake.api import evidence as evidence_routes
 from services.intake.api import keys as key_routes
+from services.intake.api import persons as person_routes
 from services.intake.api import reads as read_routes
 from services.intake.api import receipts as receipt_routes
 from services.intake.api import registry as registry_routes
@@ -214,6 +215,7 @@ def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:
             evidence_routes.router(intake),
             audit_routes.router(adapters.changes, submissions),
             registry_routes.router(book, adapters.now, sealer(adapters.contact_key)),
+            person_routes.router(intake),
             key_routes.router(book, adapters.now, adapters.random_bytes),
             receipt_routes.router(submissions, adapters.keys),
             Site(intake, pages).router(),

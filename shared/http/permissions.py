@@ -38,6 +38,7 @@ class Action(StrEnum):
     REGISTER_LOCAL = "register_local"
     REGISTER = "register"
     ISSUE_KEYS = "issue_keys"
+    ERASE = "erase"
     OPERATE = "operate"
 
 
@@ -80,5 +81,6 @@ PERMISSIONS: dict[Action, dict[Role, Reach]] = {
     Action.REGISTER_LOCAL: _COUNTY | _OFFICE,
     Action.REGISTER: _OFFICE,
     Action.ISSUE_KEYS: _COUNTY | _OFFICE,
+    Action.ERASE: _OFFICE,
     Action.OPERATE: {Role.ADMIN: Reach.ALL},
 }

@@ -18,6 +18,7 @@ _TITLES = {
     404: ("Not found", "未找到"),
     405: ("Method not allowed", "不支持该方法"),
     409: ("Conflict", "状态冲突"),
+    410: ("Gone", "内容已删除"),
     412: ("Changed meanwhile", "内容已被更改"),
     413: ("Too large", "内容过大"),
     415: ("Media type not supported", "不支持该文件类型"),

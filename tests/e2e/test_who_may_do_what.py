@@ -63,8 +63,10 @@ TABLE = {
         "DELETE /v1/registry/rounds/none": "hhnnnnnn",
         "POST /v1/keys": OFFICE_AND_COUNTY,
         "DELETE /v1/keys/none": "hhnnhnnn",
+        "DELETE /v1/persons/none?reason=asked": "hhnnnnnn",
         "GET /v1/audit": NOBODY_BUT_ADMIN,
         "GET /v1/audit/submissions": NOBODY_BUT_ADMIN,
+        "GET /v1/audit/erasures": NOBODY_BUT_ADMIN,
     },
     "notify": {
         "GET /v1/alerts": RISK_READERS,

@@ -37,6 +37,14 @@ def router(changes: RegistryStore, submissions: SubmissionStore) -> APIRouter:
         following = cursor_of(listed[limit - 1]) if len(listed) > limit else None
         return page([_submitted(each) for each in listed[:limit]], following)
 
+    @found.get("/v1/audit/erasures", response_model=None)
+    async def read_erasures(access: Current, limit: Limit = 100, cursor: Cursor = None) -> dict[str, Any]:
+        """Every submission that somebody was erased from, newest submission first: whom, by which key, when, why."""
+        access.require_role(Action.OPERATE)
+        listed = await submissions.listed(Wanted(before=position_of(cursor), erased=True), limit + 1)
+        following = cursor_of(listed[limit - 1]) if len(listed) > limit else None
+        return page([_erased(each) for each in listed[:limit]], following)
+
     return found
 
 
@@ -52,6 +60,14 @@ def _submitted(found: Submission) -> dict[str, Any]:
         "at": rfc3339(found.accepted_at),
         "correlation_id": found.correlation_id,
     }
+
+
+def _erased(found: Submission) -> dict[str, Any]:
+    told = [
+        {"person_id": each.person_id, "action": "erased", "by": each.by, "at": rfc3339(each.at), "reason": each.reason}
+        for each in found.erased
+    ]
+    return {"id": str(found.id), "subject": found.subject, "seq": found.seq, "erasures": told}
 
 
 def _entry(change: Change) -> dict[str, Any]:

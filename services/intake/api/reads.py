@@ -13,7 +13,7 @@ from services.intake.records import Submission, rfc3339
 from shared.http.auth import Access, Current
 from shared.http.paging import Cursor, Limit, moment_in, page
 from shared.http.permissions import Action
-from shared.http.problems import not_found
+from shared.http.problems import Problem, not_found
 
 
 def router(intake: Intake) -> APIRouter:
@@ -45,8 +45,10 @@ def router(intake: Intake) -> APIRouter:
 
     @found.get("/v1/inspections/{id}/record", response_model=None)
     async def read_record(id: uuid.UUID, access: Current) -> Response:
-        """The bytes exactly as received."""
+        """The bytes exactly as received; 410 once a person was erased from them."""
         submission = await _readable(intake, access, id)
+        if submission.erased:
+            raise _gone(submission)
         headers = {"content-disposition": f'attachment; filename="{id}.json"', "digest": f"sha-256={submission.sha256}"}
         return Response(submission.record, media_type="application/json", headers=headers)
 
@@ -71,6 +73,26 @@ async def _readable(intake: Intake, access: Access, id: uuid.UUID) -> Submission
         raise not_found()
     access.require(Action.READ_SUBMISSIONS, submission.unit_id, submission.enterprise_id)
     return submission
+
+
+def erased_document(found: Submission) -> list[dict[str, str]]:
+    """Who was erased from it, when and why."""
+    return [
+        {"person_id": each.person_id, "erased_at": rfc3339(each.at), "reason": each.reason} for each in found.erased
+    ]
+
+
+def _gone(found: Submission) -> Problem:
+    last = found.erased[-1]
+    at = rfc3339(last.at)
+    return Problem(
+        410,
+        "erased",
+        f"A person's details were erased on {at} ({last.reason}), and the exact bytes with them. The receipt still "
+        "proves what hash was reported.",
+        extra={"sha256": found.sha256, "erased": erased_document(found)},
+        zh=f"已于 {at} 删除其中的个人信息（{last.reason}），原始内容随之删除。回执仍可证明当时所报内容的哈希值。",
+    )
 
 
 def _summary(found: Submission) -> dict[str, Any]:
@@ -99,6 +121,8 @@ def _detail(found: Submission, versions: Sequence[Submission]) -> dict[str, Any]
         "superseded_by": None if following is None else str(following.id),
         "receipt": dict(found.receipt),
         "findings": [finding.document() for finding in found.findings],
+        "persons": list(found.persons),
+        "erased": erased_document(found),
         "versions": [_version(each) for each in versions],
         **found.answer,
     }

@@ -45,7 +45,7 @@ class Becoming:
     """A body on its way: `data` lacks only its place (`seq`, `accepted_at`, `supersedes`), which the commit gives.
 
     `version_key`: latest of its kind, empty when none replaces another. `needs`: (pointer, code, what the subject
-    must know).
+    must know). `persons`: ids of those it names.
     """
 
     kind: Kind
@@ -61,6 +61,7 @@ class Becoming:
     gives: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     answer: Mapping[str, Any] = field(default_factory=dict)
+    persons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from shared.rulesets import RuleSets
 def hazard_unit(body: bodies.HazardUnit, sent: Sent, _: RuleSets) -> Becoming:
     """What a hazard unit becomes."""
     roles: tuple[events.Role, ...] = ("principal", "technical", "operational")
+    responsible = {role: person_id(body.responsible.get(role), sent.person_key) for role in roles}
     data = events.HazardUnitDeclared.model_construct(
         **place(body, sent),
         hazard_unit_id=body.hazard_unit_id,
@@ -22,12 +23,19 @@ def hazard_unit(body: bodies.HazardUnit, sent: Sent, _: RuleSets) -> Becoming:
             )
             for held in body.substances
         ),
-        responsible={role: person_id(body.responsible.get(role), sent.person_key) for role in roles},
+        responsible=responsible,
         declared_on=body.declared_on,
     )
     key = f"hazard_unit|{body.hazard_unit_id}|{mode(body)}"
     return Becoming(
-        "hazard_unit", body.enterprise_id, body.unit_id, body.enterprise_id, data, version_key=key, gives=(key,)
+        "hazard_unit",
+        body.enterprise_id,
+        body.unit_id,
+        body.enterprise_id,
+        data,
+        version_key=key,
+        gives=(key,),
+        persons=tuple(dict.fromkeys(id for id in responsible.values() if id is not None)),
     )
 
 

@@ -22,6 +22,7 @@ def inspection(body: bodies.Inspection, sent: Sent, rules: RuleSets) -> Becoming
         for result, made in zip(body.results, results, strict=True)
         if result.outcome is Outcome.FINDING and made.finding_id is not None
     )
+    inspector = person_id(body.inspector, sent.person_key)
     grading = None if body.grading is None else events.Grading.model_construct(**dict(body.grading))
     data = events.InspectionSubmitted.model_construct(
         **place(body, sent),
@@ -29,7 +30,7 @@ def inspection(body: bodies.Inspection, sent: Sent, rules: RuleSets) -> Becoming
         stage=body.stage,
         enterprise_id=body.enterprise_id,
         inspected_on=body.inspected_on,
-        inspector_id=person_id(body.inspector, sent.person_key),
+        inspector_id=inspector,
         checklist=body.checklist,
         results=results,
         grading=grading,
@@ -48,6 +49,7 @@ def inspection(body: bodies.Inspection, sent: Sent, rules: RuleSets) -> Becoming
         reason_needed=True,
         findings=found,
         gives=tuple(f"finding|{finding.finding_id}|{mode(body)}" for finding in found),
+        persons=() if inspector is None else (inspector,),
     )
 
 

@@ -3,10 +3,11 @@
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from services.intake.records import Origin, Submission
+from services.intake.records import Erasure, Origin, Submission
 from services.intake.rules.announcing import Change
 from services.intake.rules.becomings import FindingRef
 from shared.events.base import RuleSetRef
@@ -16,8 +17,13 @@ HEAD_FIELDS = {"subject": 1, "seq": 1, "digest": 1, "version_key": 1, "gives": 1
 
 
 def of_submission(found: Submission) -> Document:
-    """The document, without its part in a group."""
-    return {
+    """The document, without its part in a group. Persons and erasures only when there are any: their indexes are
+    sparse.
+    """
+    named: Document = {"persons": list(found.persons)} if found.persons else {}
+    if found.erased:
+        named["erased"] = [of_erasure(each) for each in found.erased]
+    return named | {
         "_id": str(found.id),
         "principal": found.principal,
         "key": found.key,
@@ -82,8 +88,20 @@ def to_submission(document: Mapping[str, Any], *, published: bool) -> Submission
         correlation_id=document["correlation_id"],
         traceparent=document["traceparent"],
         origin=None if origin is None else Origin(origin["file_sha256"], origin["row"]),
+        persons=tuple(document.get("persons", ())),
+        erased=tuple(to_erasure(each) for each in document.get("erased", ())),
         published=published,
     )
+
+
+def of_erasure(erasure: Erasure) -> Document:
+    """The document within a submission's."""
+    return asdict(erasure)
+
+
+def to_erasure(document: Mapping[str, Any]) -> Erasure:
+    """The erasure of a document."""
+    return Erasure(document["person_id"], utc(document["at"]), document["by"], document["reason"])
 
 
 def of_change(change: Change) -> Document:

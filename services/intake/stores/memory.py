@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import IO, Any
 
 from services.intake.ports import Added, EvidenceFile, Tally, Waiting, Wanted
-from services.intake.records import Head, Lease, Submission
+from services.intake.records import Erasure, Head, Lease, Submission
 from services.intake.rules.announcing import Change
 from shared.errors import Unavailable
 
@@ -115,6 +115,24 @@ class MemorySubmissionStore:
         found = [replace(each, record=b"") for each in self._by_id.values() if _fits(each, wanted)]
         return sorted(found, key=_position, reverse=True)[:limit]
 
+    async def naming(self, person_id: str, limit: int) -> Sequence[Submission]:
+        self.faults.pass_or_raise()
+        every = (each for each in self._by_id.values() if person_id in each.persons)
+        return [each for each in every if all(erasure.person_id != person_id for erasure in each.erased)][:limit]
+
+    async def erase(self, before: Submission, left: bytes, erasure: Erasure) -> bool:
+        self.faults.pass_or_raise()
+        found = self._by_id[before.id]
+        if found.record != before.record:
+            return False
+        self._by_id[before.id] = replace(found, record=left, erased=(*found.erased, erasure))
+        return True
+
+    async def erasures(self, person_id: str) -> Sequence[Erasure]:
+        self.faults.pass_or_raise()
+        every = (erasure for each in self._by_id.values() for erasure in each.erased)
+        return sorted((each for each in every if each.person_id == person_id), key=lambda each: each.at)
+
 
 def _position(submission: Submission) -> tuple[str, str]:
     return (submission.accepted_at.isoformat(), str(submission.id))
@@ -127,6 +145,7 @@ def _fits(submission: Submission, wanted: Wanted) -> bool:
         and (wanted.enterprise_id is None or submission.enterprise_id == wanted.enterprise_id)
         and (wanted.unit_id is None or submission.unit_id == wanted.unit_id)
         and (wanted.kind is None or submission.kind == wanted.kind)
+        and (not wanted.erased or bool(submission.erased))
         and (wanted.before is None or _position(submission) < wanted.before)
     )
 

@@ -16,6 +16,8 @@ INDEXES: Mapping[str, Sequence[tuple[list[tuple[str, int]], dict[str, Any]]]] = 
         ([("subject", 1), ("seq", 1)], {"unique": True, "name": "sequence"}),
         ([("accepted_at", 1), ("seq", 1)], {"partialFilterExpression": {"pending": True}, "name": "outbox"}),
         ([("unit_id", 1), ("accepted_at", -1)], {"name": "by_unit"}),
+        ([("persons", 1)], {"sparse": True, "name": "by_person"}),
+        ([("erased.person_id", 1)], {"sparse": True, "name": "erasures"}),
     ),
     "evidence_mentions": (([("sha256", 1)], {"name": "by_file"}),),
 }

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from services.intake.ports import Added, Tally, Waiting, Wanted
-from services.intake.records import Head, Submission
-from services.intake.stores.documents import HEAD_FIELDS, to_submission
+from services.intake.records import Erasure, Head, Submission
+from services.intake.stores.documents import HEAD_FIELDS, of_erasure, to_erasure, to_submission
 from services.intake.stores.groups import Groups, Member, grouped
 from services.intake.stores.refusals import stopped
 from shared.mongo import BulkWriteError, Database
@@ -131,6 +131,20 @@ class MongoSubmissionStore:
         )
         return await self._whole(await cursor.to_list(None))
 
+    async def naming(self, person_id: str, limit: int) -> Sequence[Submission]:
+        cursor = self._found.find({"persons": person_id, "erased.person_id": {"$ne": person_id}}).limit(limit)
+        return await self._whole(await cursor.to_list(None))
+
+    async def erase(self, before: Submission, left: bytes, erasure: Erasure) -> bool:
+        change = {"$set": {"record": left}, "$push": {"erased": of_erasure(erasure)}}
+        done = await self._found.update_one({"_id": str(before.id), "record": before.record}, change)
+        return bool(done.matched_count)
+
+    async def erasures(self, person_id: str) -> Sequence[Erasure]:
+        found = await self._found.find({"erased.person_id": person_id}, {"erased": 1}).to_list(None)
+        every = (to_erasure(each) for document in found for each in document["erased"])
+        return sorted((each for each in every if each.person_id == person_id), key=lambda each: each.at)
+
 
 def _query(wanted: Wanted) -> dict[str, Any]:
     clauses: list[dict[str, Any]] = [
@@ -147,6 +161,8 @@ def _query(wanted: Wanted) -> dict[str, Any]:
         for name, values in (("unit_id", wanted.units), ("enterprise_id", wanted.enterprises))
         if values is not None
     ]
+    if wanted.erased:
+        clauses.append({"erased.person_id": {"$exists": True}})
     if wanted.before is not None:
         moment, id = datetime.fromisoformat(wanted.before[0]), wanted.before[1]
         clauses.append({"$or": [{"accepted_at": {"$lt": moment}}, {"accepted_at": moment, "_id": {"$lt": id}}]})

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.intake.ports import EvidenceFile, EvidenceStore, LeaseStore, RegistryStore, SubmissionStore, Wanted
-from services.intake.records import Origin, Submission, rfc3339, shard_of
+from services.intake.records import Erasure, Origin, Submission, rfc3339, shard_of
 from services.intake.rules.announcing import Change
 from services.intake.rules.becomings import FindingRef
 from services.intake.stores.memory import (
@@ -243,6 +243,45 @@ async def test_registry_changes_have_one_order(stores: Stores) -> None:
     assert await stores.changes.add([change(2, object=None)])
     assert list(await stores.changes.after(0, 9)) == [change(1), change(2, object=None)]
     assert [each.revision for each in await stores.changes.after(1, 9)] == [2]
+
+
+def erasure(person: str = "p-1", hours: int = 1) -> Erasure:
+    return Erasure(person, NOW + timedelta(hours=hours), "k-9", "asked for")
+
+
+async def test_a_record_is_replaced_once_a_person_is_erased_and_all_else_stays(stores: Stores) -> None:
+    both, other = submission(seq=1, persons=("p-1", "p-2")), submission(seq=2, persons=("p-2",))
+    await stores.submissions.add([both, other, submission(seq=3)])
+    assert await stores.submissions.naming("p-1", 9) == [both]
+    assert await stores.submissions.erase(both, b"{}", erasure())
+    assert await stores.submissions.get(both.id) == replace(both, record=b"{}", erased=(erasure(),))
+    assert await stores.submissions.naming("p-1", 9) == []
+    assert {each.id for each in await stores.submissions.naming("p-2", 9)} == {both.id, other.id}
+    assert len(await stores.submissions.naming("p-2", 1)) == 1
+    assert [each.id for each in await stores.submissions.pending([shard_of("linzi")], 1)] == [both.id]
+
+
+async def test_a_record_that_another_erasure_replaced_is_not_replaced_from_the_old_one(stores: Stores) -> None:
+    both = submission(persons=("p-1", "p-2"))
+    await stores.submissions.add([both])
+    assert await stores.submissions.erase(both, b"{1}", erasure("p-1"))
+    assert not await stores.submissions.erase(both, b"{2}", erasure("p-2"))
+    found = await stores.submissions.get(both.id)
+    assert found is not None
+    assert (found.record, found.erased) == (b"{1}", (erasure("p-1"),))
+    assert await stores.submissions.erase(found, b"{}", erasure("p-2"))
+
+
+async def test_erasures_are_told_by_person_and_listed_by_submission(stores: Stores) -> None:
+    made = [submission(seq=seq, persons=("p-1", "p-2")) for seq in (1, 2, 3)]
+    await stores.submissions.add(made)
+    assert await stores.submissions.erasures("p-1") == []
+    await stores.submissions.erase(made[1], b"{2}", erasure("p-1", 2))
+    await stores.submissions.erase(made[0], b"{1}", erasure("p-1", 1))
+    await stores.submissions.erase(replace(made[0], record=b"{1}"), b"{}", erasure("p-2", 3))
+    assert await stores.submissions.erasures("p-1") == [erasure("p-1", 1), erasure("p-1", 2)]
+    listed = await stores.submissions.listed(Wanted(erased=True), 9)
+    assert [(each.seq, len(each.erased)) for each in listed] == [(2, 1), (1, 2)]
 
 
 async def test_of_two_writers_of_one_revision_one_wins(stores: Stores) -> None:

@@ -36,6 +36,7 @@ class Before:
     deliveries: int
     evaluation: tuple[str, bytes]
     waiting: tuple[str, Any, Any]
+    erased: tuple[str, Any]
     accepted: int
     evidence: str
     messages: int
@@ -107,16 +108,27 @@ def submit_while_the_broker_is_away(county: County) -> tuple[str, Any, Any]:
     return enterprise, body, answer.json
 
 
+def erase_the_inspector(system: System) -> tuple[str, Any]:
+    """The record of one of the submissions that named them, and what it answers from then on."""
+    record = f"/v1/inspections/{system.ok('GET', 'intake', '/v1/inspections', 'county')['items'][0]['submission_id']}"
+    person = system.ok("GET", "intake", record, "county")["persons"][0]
+    assert system.ok("DELETE", "intake", f"/v1/persons/{person}?reason=asked", "national")["submissions"] == 6
+    gone = system.call("GET", "intake", f"{record}/record", "county")
+    assert gone.status == 410
+    return f"{record}/record", gone.json
+
+
 def observed(county: County, evidence: str) -> Before:
     system = county.system
     eventually(lambda: settled(system) and quiet(system), 60, "a settled system")
     frozen = system.ok("POST", "reporting", "/v1/evaluations", "national", {"round_id": "2023-1", "unit_id": "linzi"})
     document = system.call("GET", "reporting", f"/v1/evaluations/{frozen['evaluation_id']}.json", "national").body
     alerts, told = alerts_of(system), deliveries(system)
+    erased = erase_the_inspector(system)
     waiting = submit_while_the_broker_is_away(county)
     chains = {name: system.ok("GET", "intake", f"/v1/receipts/{name}", "county") for name in county.enterprises}
     messages = len(system.inbox.taken)
-    return Before(chains, alerts, told, (frozen["evaluation_id"], document), waiting, 7, evidence, messages)
+    return Before(chains, alerts, told, (frozen["evaluation_id"], document), waiting, erased, 7, evidence, messages)
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +223,17 @@ def test_a_frozen_evaluation_is_the_same_and_findings_are_derived_again(tried: T
     finding = tried.before.waiting[2]["findings"][0]["finding_id"]
     listed = tried.after.system.ok("GET", "reporting", "/v1/units/linzi/findings", "national")["items"]
     assert finding in {each["finding_id"] for each in listed}
+
+
+def test_who_was_erased_stays_erased(tried: Tried) -> None:
+    path, told = tried.before.erased
+    gone = tried.after.system.call("GET", "intake", path, "county")
+    assert (gone.status, gone.json) == (410, told)
+    client: MongoClient[Any] = MongoClient(tried.after.system.run["mongo"])
+    stored = list(client["keycounty_intake"]["submissions"].find({"erased": {"$exists": True}}))
+    assert len(stored) == 6
+    assert [each["_id"] for each in stored if b"Zhang" in each["record"]] == []
+    client.close()
 
 
 def test_evidence_is_there_byte_for_byte(tried: Tried) -> None:

@@ -62,6 +62,7 @@ TABLE = {
     Action.FREEZE_EVALUATION: {"expert", "national"},
     Action.REGISTER_LOCAL: {"county", "national", "admin"},
     Action.REGISTER: {"national", "admin"},
+    Action.ERASE: {"national", "admin"},
     Action.ISSUE_KEYS: {"county", "national", "admin"},
     Action.OPERATE: {"admin"},
 }

@@ -107,6 +107,19 @@ async def test_a_log_written_again_is_the_log_as_it_was(world: World) -> None:
     assert {"keycounty.day.started.v1", "keycounty.round.closed.v1", "keycounty.enterprise.withdrawn.v1"} <= types
 
 
+async def test_an_erasure_changes_nothing_of_the_log(world: World) -> None:
+    await work(world)
+    adapters = world.adapters
+    for id in [each.id for each in adapters.submissions._by_id.values()]:
+        for person in (await world.ok("GET", f"/v1/inspections/{id}", "national"))["persons"]:
+            assert (await world.ok("DELETE", f"/v1/persons/{person}?reason=asked"))["submissions"] > 0
+    fresh = MemoryBus()
+    await Republishing(
+        MemoryAccepted(adapters.submissions), adapters.submissions, adapters.changes, fresh.publisher(), ZONE
+    ).run()
+    assert told(fresh.records("inspections.v1")) == told(world.bus.records("inspections.v1"))
+
+
 async def test_afterwards_nothing_waits_to_be_published(world: World) -> None:
     await work(world)
     adapters = world.adapters
