@@ -1,7 +1,7 @@
 """What the pages show, read from the registry, the rule sets and the store within the caller's scope. For routes.py."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from shared.web.languages import in_language
 
 LISTED = 100
 RECENT = 300
+RECEIPTS = 500
 STAGE_OF_ROLE: Mapping[Role, str] = dict(zip((Role.ENTERPRISE, Role.COUNTY, Role.EXPERT), STAGES, strict=True))
 
 
@@ -94,6 +95,13 @@ class Reading:
             Told(each.kind, each.seq, orjson.loads(each.record), each.findings, each.drill) for each in whole.values()
         ]
         return dossier(told, majors), listed
+
+    async def receipts(self, enterprise_id: str) -> AsyncIterator[bytes]:
+        """An enterprise's whole chain of receipts as NDJSON, oldest first, a page of the store at a time."""
+        after = 0
+        while page := await self._intake.submissions.chain(enterprise_id, after, RECEIPTS):
+            yield b"".join(orjson.dumps(each) + b"\n" for each in page)
+            after = page[-1]["seq"]
 
     def enterprises(self, access: Access, search: str) -> tuple[list[tuple[str, Object]], int]:
         """The enterprises in the caller's scope whose name or code holds `search`: the first ones, and how many."""

@@ -15,6 +15,7 @@ ROLES = (E1, FOREIGN, "county", "other-county", "expert", "national", "viewer", 
 TABLE = {
     "/": (200, 200, 200, 200, 200, 200, 200, 200),
     f"/enterprises/{E1}": (200, 404, 200, 404, 200, 200, 403, 403),
+    f"/enterprises/{E1}/receipts.ndjson": (200, 404, 200, 404, 200, 200, 403, 403),
     "/enterprises/none": (404, 404, 404, 404, 404, 404, 403, 403),
     FORM: (200, 404, 200, 404, 200, 404, 403, 403),
     FORM.replace("mhd-2017-121", "none"): (404, 404, 404, 404, 404, 404, 403, 403),
