@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from shared.errors import Unavailable
+from shared.http.form_texts import chinese
 from shared.http.problems import FieldError, Problem, invalid, of_status, respond, unavailable
 
 
@@ -59,5 +60,7 @@ def _field_error(found: Mapping[str, Any]) -> FieldError:
     where, *path = [str(part) for part in found["loc"]]
     pointer = "/" + "/".join(path) if where == "body" else f"{where}:{'/'.join(path)}"
     if found["type"] == "json_invalid":
-        return FieldError("", "json_invalid", "The body is not JSON: " + str(found.get("ctx", {}).get("error", "")))
-    return FieldError(pointer.rstrip("/") if where == "body" else pointer, str(found["type"]), str(found["msg"]))
+        said = str(found.get("ctx", {}).get("error", ""))
+        return FieldError("", "json_invalid", f"The body is not JSON: {said}", f"内容不是有效的 JSON：{said}")
+    pointer = pointer.rstrip("/") if where == "body" else pointer
+    return FieldError(pointer, str(found["type"]), str(found["msg"]), chinese(found))

@@ -60,7 +60,7 @@ def not_a_cursor() -> Problem:
     """400: the text is no cursor of this list."""
     detail = "This is no cursor of this list; leave it out to start from the beginning."
     zh = "这不是本列表的游标；去掉它即可从头开始。"
-    return Problem(400, "cursor", detail, [FieldError("query:cursor", "cursor", detail)], zh=zh)
+    return Problem(400, "cursor", detail, [FieldError("query:cursor", "cursor", detail, zh)], zh=zh)
 
 
 def page(items: Sequence[Any], next_position: dict[str, Any] | None) -> dict[str, Any]:

@@ -36,14 +36,18 @@ DISK = "disk"
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong: JSON pointer into the body (or `query:name`, `header:name`), stable code, text for a person."""
+    """One thing wrong: JSON pointer into the body (or `query:name`, `header:name`), stable code, text for a person;
+    `zh` is the same for who reads Chinese.
+    """
 
     pointer: str
     code: str
     detail: str
+    zh: str = ""
 
-    def document(self) -> dict[str, str]:
-        return {"pointer": self.pointer, "code": self.code, "detail": self.detail}
+    def document(self, language: Language = "en") -> dict[str, str]:
+        detail = (self.zh if language == "zh-CN" else "") or self.detail
+        return {"pointer": self.pointer, "code": self.code, "detail": detail}
 
 
 @dataclass
@@ -75,7 +79,7 @@ class Problem(Exception):
             **self.extra,
         }
         if self.errors:
-            found["errors"] = [error.document() for error in self.errors]
+            found["errors"] = [error.document(language) for error in self.errors]
         return found
 
 
@@ -97,9 +101,9 @@ def too_large(limit_kib: int) -> Problem:
     return Problem(413, "too_large", f"The body is larger than {size}.", zh=f"内容超过 {size}。")
 
 
-def conflict(code: str, detail: str) -> Problem:
+def conflict(code: str, detail: str, zh: str) -> Problem:
     """409: against the present state of the thing."""
-    return Problem(409, code, detail)
+    return Problem(409, code, detail, zh=zh)
 
 
 def invalid(errors: Sequence[FieldError], detail: str | None = None) -> Problem:

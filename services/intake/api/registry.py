@@ -80,7 +80,8 @@ def router(book: Book, now: Clock, seal: SealContacts) -> APIRouter:
                 raise not_found()
             _match(registry, kind, id, if_match, None)
             if referring := references_to(kind, id, registry):
-                raise conflict("referenced", f"Still referred to by {', '.join(referring)}.")
+                named = ", ".join(referring)
+                raise conflict("referenced", f"Still referred to by {named}.", f"仍被以下对象引用：{named}。")
 
         await book.put(kind, id, decide, at=now(), by=access.principal.key_id, correlation_id=correlation_id.get())
         return Response(status_code=204)
@@ -174,9 +175,10 @@ def _match(registry: Registry, kind: str, id: str, if_match: str | None, if_none
     exists = registry.get(kind, id) is not None
     present = _etag(registry.revision(kind, id)) if exists else None
     if if_match is not None and (not exists or (if_match != "*" and if_match != present)):
-        raise Problem(412, "changed_meanwhile", "The object is not the one that If-Match names; read it again.")
+        detail = "The object is not the one that If-Match names; read it again."
+        raise Problem(412, "changed_meanwhile", detail, zh="对象已不是 If-Match 所指的版本，请重新读取。")
     if if_none_match == "*" and exists:
-        raise Problem(412, "exists", "The object is there already.")
+        raise Problem(412, "exists", "The object is there already.", zh="该对象已存在。")
 
 
 def _etag(revision: int) -> str:

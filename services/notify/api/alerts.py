@@ -108,8 +108,8 @@ async def _allowed(change: Any) -> Alert:
 def refusal(refused: Refused) -> Problem:
     """422 for a wrong promise, 409 for what the alert's state does not allow."""
     if refused.code.startswith("promise"):
-        return invalid([FieldError("/promise_by", refused.code, refused.detail)])
-    return conflict(refused.code, refused.detail)
+        return invalid([FieldError("/promise_by", refused.code, refused.detail, refused.zh)])
+    return conflict(refused.code, refused.detail, refused.zh)
 
 
 def who(access: Access) -> str:

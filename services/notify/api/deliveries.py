@@ -45,7 +45,7 @@ def router(ledger: Ledger, handlers: Handlers) -> APIRouter:
         try:
             alert = await handlers.change(delivery.alert_id, lambda alert: sent_again(alert, *wanted, handlers.now()))
         except Refused as refused:
-            raise conflict(refused.code, refused.detail) from refused
+            raise conflict(refused.code, refused.detail, refused.zh) from refused
         if alert is None:
             raise not_found()
         return delivery_view(delivery)

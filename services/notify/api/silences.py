@@ -18,9 +18,9 @@ from shared.http.problems import FieldError, conflict, invalid, not_found
 
 SilenceId = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
 _DETAILS = {
-    "ends_before_it_begins": ("/to", "A silence must end after it begins."),
-    "too_long": ("/to", "A silence may last 30 days at most."),
-    "over": ("/to", "This silence would be over already."),
+    "ends_before_it_begins": ("/to", "A silence must end after it begins.", "静默的结束时间须晚于开始时间。"),
+    "too_long": ("/to", "A silence may last 30 days at most.", "静默最长 30 天。"),
+    "over": ("/to", "This silence would be over already.", "该静默的结束时间已过。"),
 }
 
 
@@ -64,7 +64,7 @@ class Silences:
         start = body.from_ or now
         wrong = faults(start, body.to, now)
         if wrong:
-            raise invalid([FieldError(_DETAILS[code][0], code, _DETAILS[code][1]) for code in wrong])
+            raise invalid([FieldError(_DETAILS[code][0], code, *_DETAILS[code][1:]) for code in wrong])
         silence = Silence(
             id=id,
             unit_id=body.unit_id,
@@ -88,7 +88,7 @@ class Silences:
 
     async def _stored_as(self, silence: Silence) -> Silence:
         if not await self._store.put(silence, silence_events(silence, self._now())):
-            raise conflict("changed", "Somebody else has changed this silence meanwhile.")
+            raise conflict("changed", "Somebody else has changed this silence meanwhile.", "该静默已被他人更改。")
         self._stored()
         return silence
 

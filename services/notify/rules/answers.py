@@ -16,10 +16,11 @@ class Refused(Exception):
     `promise_no_time`.
     """
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, zh: str) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.zh = zh
 
 
 def promise_typed(text: str, zone: tzinfo) -> datetime | None:
@@ -30,7 +31,7 @@ def promise_typed(text: str, zone: tzinfo) -> datetime | None:
         found = datetime.fromisoformat(text.strip())
         return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError) as wrong:
-        raise Refused("promise_no_time", "This is no time.") from wrong
+        raise Refused("promise_no_time", "This is no time.", "这不是有效的时间。") from wrong
 
 
 def acknowledged(
@@ -42,11 +43,11 @@ def acknowledged(
     Raises `Refused`.
     """
     if alert.state == "closed":
-        raise Refused("alert_closed", "This alert is closed; nothing is left to promise.")
+        raise Refused("alert_closed", "This alert is closed; nothing is left to promise.", "告警已关闭，无需再作承诺。")
     if promise_by is not None and promise_by <= now:
-        raise Refused("promise_in_the_past", "The time promised lies in the past.")
+        raise Refused("promise_in_the_past", "The time promised lies in the past.", "承诺的时间已经过去。")
     if promise_by is not None and promise_by - now > LONGEST_PROMISE:
-        raise Refused("promise_too_far", "A promise may reach a year ahead at most.")
+        raise Refused("promise_too_far", "A promise may reach a year ahead at most.", "承诺的时间最远为一年之内。")
     claimed = tuple(step.id for step in alert.steps if step.lease_until is not None and step.lease_until > now)
     statutory = tuple(step for step in alert.steps if step.kind is StepKind.STATUTORY)
     promise = promise_by or default_promise(terms, alert.severity, now)
@@ -69,7 +70,7 @@ def acknowledged(
 def closed(alert: Alert, by: str, reason: str, now: datetime) -> Change:
     """Closed by hand while the hazard stands. Raises `Refused`."""
     if alert.state == "closed":
-        raise Refused("alert_closed", "This alert is closed already.")
+        raise Refused("alert_closed", "This alert is closed already.", "告警已经关闭。")
     after = alert.model_copy(update={"state": "closed", "steps": (), "changed_at": now})
     return Change(after, (closed_event(after, by, reason),))
 
@@ -77,7 +78,7 @@ def closed(alert: Alert, by: str, reason: str, now: datetime) -> Change:
 def reopened(alert: Alert, by: str, reason: str, terms: Terms, now: datetime) -> Change:
     """Open again by hand, calling from its tier on. Raises `Refused`."""
     if alert.state != "closed":
-        raise Refused("not_closed", "Only a closed alert can be opened again.")
+        raise Refused("not_closed", "Only a closed alert can be opened again.", "只有已关闭的告警才能重新打开。")
     return reopened_by(by, reason, alert, terms, now)
 
 
@@ -87,10 +88,12 @@ def sent_again(alert: Alert, step_id: str, tier: str, contact: str, now: datetim
     Raises `Refused`.
     """
     if alert.step(step_id) is not None:
-        raise Refused("still_tried", "This message is still being tried.")
+        raise Refused("still_tried", "This message is still being tried.", "该消息仍在发送中。")
     kind = StepKind(step_id.rpartition("-")[0])
     if alert.state == "closed" and kind is not StepKind.CLEAR:
-        raise Refused("alert_closed", "This alert is closed; its messages are not sent again.")
+        raise Refused(
+            "alert_closed", "This alert is closed; its messages are not sent again.", "告警已关闭，其消息不再重发。"
+        )
     tiers = tuple(known for known in TIERS if known == tier) or TIERS[-1:]
     # Counted as claimed before: whom it tells is settled, and an escalation must not climb again.
     step = Step(id=step_id, kind=kind, due=now, tiers=tiers, claims=1, only=(contact,))

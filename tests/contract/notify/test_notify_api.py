@@ -123,6 +123,10 @@ async def test_refusals_are_named(world: World) -> None:
     assert (await world.http.post(f"/v1/alerts/{id}/close", headers=key, json={"reason": "moot"})).status_code == 200
     closed = await world.http.post(f"/v1/alerts/{id}/ack", headers=key, json={"note": ""})
     assert (closed.status_code, closed.json()["type"]) == (409, "urn:keycounty:problem:alert_closed")
+    assert (closed.json()["detail"], late.json()["errors"][0]["detail"]) == (
+        "告警已关闭，无需再作承诺。",
+        "承诺的时间已经过去。",
+    )
     again = await world.http.post(f"/v1/alerts/{id}/reopen", headers=key, json={"reason": "not moot"})
     assert again.json()["state"] == "open"
     await world.told("county", 2)

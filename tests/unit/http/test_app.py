@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import BaseModel
 
 from shared.errors import Unavailable
@@ -43,7 +43,7 @@ def routes(pages: Pages) -> APIRouter:
         return {"key": access.principal.key_id}
 
     @router.post("/v1/things")
-    def things(body: Body) -> Body:
+    def things(body: Body, limit: Annotated[int, Query(ge=1)] = 1) -> Body:
         return body
 
     @router.post("/v1/raw")
@@ -161,6 +161,17 @@ async def test_an_invalid_body_gets_all_errors_with_pointers_and_no_echo(client:
     assert answer.status_code == 422
     assert {error["pointer"] for error in answer.json()["errors"]} == {"/count", "/name"}
     assert "many secrets" not in answer.text
+
+
+async def test_an_invalid_parameter_or_field_is_said_in_both_languages(client: httpx.AsyncClient) -> None:
+    def details(answer: httpx.Response) -> dict[str, str]:
+        return {error["pointer"]: error["detail"] for error in answer.json()["errors"]}
+
+    chinese = details(await client.post("/v1/things?limit=0&lang=zh-CN", json={"count": 1}))
+    assert chinese == {"query:limit": "不得小于 1。", "/name": "此项必填。"}
+    english = details(await client.post("/v1/things?limit=0&lang=en", json={"count": 1}))
+    assert english.keys() == chinese.keys()
+    assert all(text.isascii() for text in english.values())
 
 
 @pytest.mark.usefixtures("logging_as_before")

@@ -35,7 +35,9 @@ async def test_an_object_is_put_read_changed_and_deleted(bare_world: World) -> N
     back = await world.call("PUT", "/v1/registry/units/linzi", "admin", read.json(), if_match=read.headers["etag"])
     assert back.status_code == 200
     stale = await world.call("PUT", "/v1/registry/units/linzi", "admin", unit, if_match=read.headers["etag"])
-    assert stale.status_code == 412
+    assert (stale.status_code, stale.json()["detail"]) == (412, "对象已不是 If-Match 所指的版本，请重新读取。")
+    known = await world.call("PUT", "/v1/registry/units/linzi", "admin", unit, if_none_match="*")
+    assert (known.status_code, known.json()["detail"]) == (412, "该对象已存在。")
     assert (await world.call("DELETE", "/v1/registry/units/linzi")).status_code == 204
     assert (await world.call("GET", "/v1/registry/units/linzi")).status_code == 404
     await until(lambda: len(world.bus.records("registry.v1")) == 3)
@@ -57,6 +59,7 @@ async def test_everything_wrong_with_an_object_is_said_at_once(world: World) -> 
 async def test_what_is_referred_to_cannot_be_deleted(world: World) -> None:
     answer = await world.call("DELETE", f"/v1/registry/units/{LINZI}")
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:keycounty:problem:referenced")
+    assert answer.json()["detail"].startswith("仍被以下对象引用：")
 
 
 async def test_a_changed_guidance_class_needs_who_and_why(world: World) -> None:
