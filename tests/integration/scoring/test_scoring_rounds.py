@@ -3,13 +3,14 @@ ones."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.local.kafka import LocalKafka
-from tests.faults.scoring.rounds import Result, a_mismatch, a_round
+from tests.faults.scoring.rounds import BARS_S, STOP, TAKEOVER, Result, a_mismatch, a_round
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(240)]
 SHORT = {"seconds": 5.0, "units": 2}
@@ -46,3 +47,9 @@ async def test_a_broker_that_is_killed_in_flight_leaves_all_exact(kafka: LocalKa
 async def test_one_broker_of_three_killed_in_flight_leaves_all_exact(tmp_path: Path) -> None:
     with LocalKafka(tmp_path / "three", nodes=3) as three:
         await all_exact(a_round(three, tmp_path, "broker killed", 31, **SHORT))
+
+
+def test_a_time_over_its_bar_is_told() -> None:
+    within = Result("terminated", 1, 1, 1.0, [], [], {STOP: BARS_S[STOP], TAKEOVER: BARS_S[TAKEOVER]})
+    assert within.late == []
+    assert replace(within, times={STOP: BARS_S[STOP] + 0.1}).late == ["SIGTERM to exit took 5.1 s"]
