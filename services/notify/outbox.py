@@ -11,7 +11,7 @@ from shared.telemetry import log
 
 AT_ONCE = 200
 BACKSTOP_SECONDS = 2.0
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.1
 
 
 class Relay:
@@ -51,9 +51,9 @@ class Relay:
         return monotonic() - self._away_since if self._away_since is not None else 0.0
 
     async def drain(self) -> bool:
-        """Publishes what is stored now; whether there was any."""
+        """Publishes what is stored now; whether there may be more: there was as much as is taken at once."""
         self._wake.clear()
-        found = False
+        more = False
         for outbox in self._outboxes:
             waiting = await outbox.unpublished(AT_ONCE)
             events = [event for owned in waiting.values() for event in owned]
@@ -61,8 +61,8 @@ class Relay:
                 await self._publisher.publish([record_of(event) for event in events])
                 await self._ledger.append(events)
                 await outbox.published(waiting)
-                found = True
-        return found
+                more = more or len(waiting) == AT_ONCE
+        return more
 
     async def _pause(self) -> None:
         try:

@@ -67,9 +67,6 @@ class MemoryAlertStore(_Pending):
         found = [alert for alert in self.alerts.values() if alert.next_due is not None and alert.next_due <= now]
         return sorted(found, key=lambda alert: (alert.next_due, alert.id))[:limit]
 
-    async def next_due(self) -> datetime | None:
-        return min((alert.next_due for alert in self.alerts.values() if alert.next_due), default=None)
-
     async def find(self, wanted: AlertFilter, limit: int) -> list[Alert]:
         found = [alert for alert in self.alerts.values() if _fits(alert, wanted)]
         return sorted(found, key=lambda alert: (alert.opened_at, alert.id), reverse=True)[:limit]

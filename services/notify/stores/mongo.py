@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import get_args
 
 from services.notify.ports import AlertFilter, Saving, Scope
 from services.notify.rules.alert import SEVERITIES, Alert
@@ -9,7 +10,8 @@ from services.notify.rules.deliveries import Delivery
 from services.notify.rules.silences import Silence
 from services.notify.stores import documents
 from services.notify.stores.documents import OUTBOX, Document
-from shared.events.alerts import Severity
+from services.notify.stores.due_reach import DueReach
+from shared.events.alerts import AlertState, Severity
 from shared.events.envelope import Event
 from shared.mongo import (
     ASCENDING,
@@ -24,6 +26,8 @@ from shared.mongo import (
 )
 
 _DUPLICATE = 11000
+_PULLED_AT_ONCE = 10
+_STANDING = [state for state in get_args(AlertState) if state != "closed"]
 
 
 class MongoOutbox:
@@ -45,12 +49,13 @@ class MongoOutbox:
         return documents.events_of(row[OUTBOX]) if row else ()
 
     async def published(self, events: Mapping[str, Sequence[Event]]) -> None:
-        pulls = [
-            UpdateOne({"_id": owner}, {"$pull": {OUTBOX: {"id": {"$in": [str(event.id) for event in done]}}}})
-            for owner, done in events.items()
-        ]
-        if pulls:
-            await self._collection.bulk_write(pulls, ordered=False)
+        # Ids of events are unique over all owners: many in one statement, which the local store commits once. Not all
+        # in one: its cost there grows with their square, and claims wait for it.
+        owners = list(events)
+        for begin in range(0, len(owners), _PULLED_AT_ONCE):
+            some = owners[begin : begin + _PULLED_AT_ONCE]
+            ids = [str(event.id) for owner in some for event in events[owner]]
+            await self._collection.update_many({"_id": {"$in": some}}, {"$pull": {OUTBOX: {"id": {"$in": ids}}}})
 
 
 class MongoAlertStore(MongoOutbox):
@@ -58,12 +63,13 @@ class MongoAlertStore(MongoOutbox):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database.collection("alerts"))
+        self._reach = DueReach()
 
     async def prepare(self) -> None:
         await super().prepare()
         await self._collection.create_index([("next_due", ASCENDING)], sparse=True)
         await self._collection.create_index([("opened_at", DESCENDING), ("_id", DESCENDING)])
-        await self._collection.create_index([("unit_id", ASCENDING), ("opened_at", DESCENDING)])
+        await self._collection.create_index([("unit_id", ASCENDING), ("state", ASCENDING), ("opened_at", DESCENDING)])
         await self._collection.create_index([("state", ASCENDING), ("opened_at", DESCENDING)])
 
     async def get(self, ids: Iterable[str]) -> dict[str, Alert]:
@@ -71,14 +77,8 @@ class MongoAlertStore(MongoOutbox):
         return {row["_id"]: documents.alert_of(row) for row in rows}
 
     async def insert(self, new: Sequence[Saving]) -> set[str]:
-        if not new:
-            return set()
-        rows = [InsertOne(_whole(saving)) for saving in new]
-        try:
-            await self._collection.bulk_write(rows, ordered=False)
-        except BulkWriteError as failure:
-            return {new[place].alert.id for place in _duplicates(failure)}
-        return set()
+        known = await _inserted(self._collection, [InsertOne(_whole(saving)) for saving in new])
+        return {new[place].alert.id for place in known}
 
     async def save(self, saving: Saving) -> bool:
         done = await self._collection.update_one({"_id": saving.alert.id, "version": saving.expected}, _changed(saving))
@@ -98,13 +98,12 @@ class MongoAlertStore(MongoOutbox):
         return [True] * len(savings)
 
     async def due(self, now: datetime, limit: int) -> list[Alert]:
-        found = self._collection.find({"next_due": {"$lte": now}}, {OUTBOX: False}).sort("next_due", ASCENDING)
-        return [documents.alert_of(row) for row in await found.limit(limit).to_list(None)]
+        async def until(moment: datetime) -> list[Alert]:
+            found = self._collection.find({"next_due": {"$lte": moment}}, {OUTBOX: False})
+            rows = await found.sort("next_due", ASCENDING).limit(limit).to_list(None)
+            return [documents.alert_of(row) for row in rows]
 
-    async def next_due(self) -> datetime | None:
-        found = self._collection.find({"next_due": {"$gt": datetime.min}}, {OUTBOX: False})  # noqa: DTZ901
-        rows = await found.sort("next_due", ASCENDING).limit(1).to_list(None)
-        return documents.alert_of(rows[0]).next_due if rows else None
+        return await self._reach.look(until, now, limit)
 
     async def find(self, wanted: AlertFilter, limit: int) -> list[Alert]:
         found = self._collection.find(_wanted(wanted), {OUTBOX: False})
@@ -115,14 +114,11 @@ class MongoAlertStore(MongoOutbox):
         return await self._collection.count_documents(_wanted(wanted))
 
     async def unit_alert(self, unit_id: str, drill: bool) -> Severity | None:
-        where = {
-            "unit_id": unit_id,
-            "kind": {"$in": ["unit.orange", "unit.red"]},
-            "state": {"$ne": "closed"},
-            "drill": drill,
-        }
-        rows = await self._collection.find(where, {"severity": True}).to_list(None)
-        return max((row["severity"] for row in rows), key=SEVERITIES.index, default=None)
+        # A filter on more than an index holds would go through every alert ever closed in the local store.
+        where = {"unit_id": unit_id, "state": {"$in": _STANDING}}
+        rows = await self._collection.find(where, {"kind": True, "drill": True, "severity": True}).to_list(None)
+        own = [row["severity"] for row in rows if row["kind"].startswith("unit.") and row["drill"] == drill]
+        return max(own, key=SEVERITIES.index, default=None)
 
 
 def _whole(saving: Saving) -> Document:
@@ -143,6 +139,17 @@ def _changed(saving: Saving) -> Document:
 
 def _upserted(saving: Saving) -> Document:
     return _changed(saving) if saving.events else _changed(saving) | {"$setOnInsert": {OUTBOX: []}}
+
+
+async def _inserted(collection: Collection, rows: Sequence[InsertOne[Document]]) -> set[int]:
+    """Stores new documents; the places of those whose id was there already, which stay as they were."""
+    if not rows:
+        return set()
+    try:
+        await collection.bulk_write(rows, ordered=False)
+    except BulkWriteError as failure:
+        return _duplicates(failure)
+    return set()
 
 
 def _duplicates(failure: BulkWriteError) -> set[int]:
@@ -192,16 +199,24 @@ class MongoLedger:
         await self._deliveries.replace_one({"_id": delivery.id}, documents.delivery_document(delivery), upsert=True)
 
     async def record_all(self, deliveries: Sequence[Delivery]) -> None:
-        rows = [ReplaceOne({"_id": found.id}, documents.delivery_document(found), upsert=True) for found in deliveries]
-        await self._deliveries.bulk_write(rows, ordered=False)
+        # Most are first attempts: new documents go in together, replacements are committed one by one.
+        rows = [InsertOne({"_id": found.id, **documents.delivery_document(found)}) for found in deliveries]
+        known = await _inserted(self._deliveries, rows)
+        again = [
+            ReplaceOne({"_id": deliveries[place].id}, documents.delivery_document(deliveries[place]))
+            for place in sorted(known)
+        ]
+        if again:
+            await self._deliveries.bulk_write(again, ordered=False)
 
     async def delivery(self, id: str) -> Delivery | None:
         row = await self._deliveries.find_one({"_id": id})
         return documents.delivery_of(row) if row else None
 
     async def of_step(self, alert_id: str, step: str) -> list[Delivery]:
-        rows = await self._deliveries.find({"alert_id": alert_id, "step": step}).to_list(None)
-        return [documents.delivery_of(row) for row in rows]
+        # By the alert alone, which has an index: it has few deliveries, the collection all there ever were.
+        rows = await self._deliveries.find({"alert_id": alert_id}).to_list(None)
+        return [documents.delivery_of(row) for row in rows if row["step"] == step]
 
     async def deliveries(
         self, scope: Scope, alert_id: str | None, before: tuple[datetime, str] | None, limit: int
@@ -212,15 +227,10 @@ class MongoLedger:
 
     async def append(self, events: Sequence[Event]) -> None:
         rows = [
-            UpdateOne(
-                {"_id": str(event.id)},
-                {"$setOnInsert": {**documents.event_document(event), "place": place}},
-                upsert=True,
-            )
+            InsertOne({"_id": str(event.id), **documents.event_document(event), "place": place})
             for place, event in enumerate(events)
         ]
-        if rows:
-            await self._history.bulk_write(rows, ordered=False)
+        await _inserted(self._history, rows)
 
     async def history(self, alert_id: str) -> list[Event]:
         found = self._history.find({"subject": alert_id}).sort([("time", ASCENDING), ("place", ASCENDING)])
@@ -232,6 +242,10 @@ class MongoSilences(MongoOutbox):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database.collection("silences"))
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self._collection.create_index([("to", ASCENDING)])
 
     async def put(self, silence: Silence, events: Sequence[Event]) -> bool:
         added = {"$each": [documents.event_document(event) for event in events]}
@@ -248,9 +262,10 @@ class MongoSilences(MongoOutbox):
         return documents.silence_of(row) if row else None
 
     async def silences(self, standing_at: datetime | None = None) -> list[Silence]:
-        where: Document = {} if standing_at is None else {"deleted": False, "to": {"$gt": standing_at}}
+        where: Document = {} if standing_at is None else {"to": {"$gt": standing_at}}
         rows = await self._collection.find(where, {OUTBOX: False}).sort("_id", ASCENDING).to_list(None)
-        return [documents.silence_of(row) for row in rows]
+        found = [documents.silence_of(row) for row in rows]
+        return found if standing_at is None else [silence for silence in found if not silence.deleted]
 
 
 class MongoBeats:
