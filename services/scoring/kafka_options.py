@@ -33,6 +33,7 @@ class KafkaOptions:
 
     `connection` holds aiokafka's arguments of address and security; `instance` a name that outlives the process, if
     there is one; times in seconds. An abandoned transaction holds up `read_committed` readers `transaction_s` at most.
+    `now_ms` stamps records: the machine's clock, as with every other producer, for lag is reckoned by it.
     """
 
     connection: Mapping[str, object]

@@ -1,7 +1,6 @@
 """The only place where scoring's parts are put together: called by __main__, and by `keycounty replay`."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from services.scoring.rules.fold import PartitionFold
 from services.scoring.settings import ScoringSettings
 from services.scoring.shell import Shell, end
 from services.scoring.stream import Pace, Scorer
-from shared.clock import clock, real
+from shared.clock import real
 from shared.health import Health
 from shared.kafka_options import connection
 from shared.rulesets import load
@@ -49,12 +48,7 @@ def options(settings: ScoringSettings) -> KafkaOptions:
         prefix=settings.topic_prefix,
         instance=settings.named_instance,
         session_s=settings.scoring_session_s,
-        now_ms=_milliseconds(clock(settings)),
     )
-
-
-def _milliseconds(now: Callable[[], datetime]) -> Callable[[], int]:
-    return lambda: int(now().timestamp() * 1000)
 
 
 def _prepared(scorer: Scorer) -> Callable[[], Awaitable[str | None]]:

@@ -1,7 +1,12 @@
 """How far behind a partition says that it is, in seconds."""
 
+import time
+from datetime import UTC, datetime
+
 from services.scoring.partition import Partition
 from services.scoring.ports import PartitionFold, Transactions
+from services.scoring.settings import ScoringSettings
+from services.scoring.wiring import options
 from tests.contract.scoring.toy_fold import ToyFold
 
 
@@ -29,3 +34,10 @@ def test_after_an_idle_time_it_is_no_more_than_the_time_since() -> None:
 
 def test_before_the_first_record_nothing_is_known() -> None:
     assert partition().lag_s(now=5.0, now_ms=100_000) == 0.0
+
+
+def test_records_are_stamped_by_the_machines_clock_even_under_a_simulated_one() -> None:
+    simulated = ScoringSettings(
+        kafka_bootstrap="127.0.0.1:1", mongo_uri="mongodb://127.0.0.1:1", clock_start=datetime(2023, 2, 20, tzinfo=UTC)
+    )
+    assert abs(options(simulated).now_ms() / 1000 - time.time()) < 60
