@@ -10,9 +10,9 @@ import pytest
 from fastapi import Request
 from sse_starlette import ServerSentEvent
 
+from services.notify.assembly import PACKAGE
 from services.notify.pages.board import SHOWN, Board
 from services.notify.ports import Saving
-from services.notify.wiring import PACKAGE
 from shared.http.permissions import Role
 from shared.web.pages import Pages
 from tests.contract.notify.test_acknowledgement_races import alert_with_steps

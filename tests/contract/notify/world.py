@@ -13,11 +13,11 @@ from typing import Any, Self
 
 import httpx
 
+from services.notify.assembly import Adapters, Assembled, assemble
 from services.notify.ports import Message, Sent
 from services.notify.rules.routing import Contact
 from services.notify.settings import NotifySettings
 from services.notify.stores.memory import MemoryAlertStore, MemoryBeats, MemoryLedger, MemorySilences
-from services.notify.wiring import Adapters, Assembled, assemble
 from shared import rulesets
 from shared.bus import record_of
 from shared.events.base import LogPosition, hazard_id, name_id
@@ -169,6 +169,7 @@ class World:
             session_secret=b"session secret of the tests",
             operators=operators,
             life=uuid.uuid4().hex[:12],
+            new_id=uuid.uuid4,
         )
         self.notify: Assembled = assemble(config, self.adapters)
         self._tasks: list[asyncio.Task[None]] = []

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from services.notify.assembly import PACKAGE
 from services.notify.messages import CLOCKS, FACT_LABELS, REASONS
 from services.notify.rules.wording import SEVERITY_NAMES, duration
-from services.notify.wiring import PACKAGE
 from shared.web import pages
 from shared.web.languages import Catalogue
 
