@@ -15,10 +15,12 @@ TIERS = ("county", "prefecture", "province", "national")
 
 class Registry:
     """Objects by kind and id, with the look-ups that routing and authorisation need. Older revisions never replace
-    newer ones.
+    newer ones. `complete` is false while whoever feeds it has not read to the end once: until then an unknown key may
+    well be a good one, and a known one be revoked.
     """
 
     def __init__(self) -> None:
+        self.complete = True
         self._objects: dict[str, dict[str, Object]] = defaultdict(dict)
         self._revisions: dict[tuple[str, str], int] = {}
         self._keys_by_hash: dict[str, str] = {}
@@ -136,14 +138,14 @@ class RegistryFeed:
     def __init__(self, consumer: Consumer, registry: Registry) -> None:
         self._consumer = consumer
         self._registry = registry
+        registry.complete = False
         self._stopping = asyncio.Event()
         self._ends: Mapping[tuple[str, int], int] | None = None
-        self.ready = False
         self.unreadable = 0
 
     async def check(self) -> str | None:
         """For readiness: what is wrong, or None."""
-        return None if self.ready else "the registry has not been read to its end yet"
+        return None if self._registry.complete else "the registry has not been read to its end yet"
 
     async def run(self) -> None:
         """Reads until `stop`; a broker that is away is waited for."""
@@ -161,8 +163,8 @@ class RegistryFeed:
         try:
             for delivery in await self._consumer.poll(1000, 0.2):
                 self._take(delivery)
-            if not self.ready:
-                self.ready = await self._caught_up()
+            if not self._registry.complete:
+                self._registry.complete = await self._caught_up()
         except Unavailable:
             await asyncio.sleep(0.5)
 

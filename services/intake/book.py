@@ -37,7 +37,7 @@ class Book:
         self._lock = asyncio.Lock()
         self._stopping = asyncio.Event()
         self.revision = 0
-        self.ready = False
+        registry.complete = False
 
     async def put(
         self, kind: str, id: str, decide: Decide, *, at: datetime, by: str, correlation_id: str | None
@@ -60,7 +60,7 @@ class Book:
         """Takes in what other replicas changed."""
         async with self._lock:
             await self._read_on()
-        self.ready = True
+        self.registry.complete = True
 
     async def run(self) -> None:
         """Follows until stopped; a store that is away is waited for."""
@@ -79,7 +79,7 @@ class Book:
 
     async def check(self) -> str | None:
         """For readiness."""
-        return None if self.ready else "the registry has not been read yet"
+        return None if self.registry.complete else "the registry has not been read yet"
 
     def revision_of(self, *names: tuple[str, str]) -> int:
         """The latest change among these objects."""

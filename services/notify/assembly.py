@@ -119,7 +119,7 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
         relay.wake,
         lambda channel, outcome: attempts.labels(channel, outcome).inc(),
     )
-    dispatcher = Dispatcher(adapters.alerts, stages, now, settings.sends_at_once, lambda: feed.ready)
+    dispatcher = Dispatcher(adapters.alerts, stages, now, settings.sends_at_once, lambda: registry.complete)
 
     metrics.gauge("keycounty_steps_overdue_seconds", "How long the longest waiting step has been due.").set_function(
         dispatcher.overdue_seconds

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
+from shared.errors import Unavailable
 from shared.http.limiting import RateLimit
 from shared.http.permissions import PERMISSIONS, Action, Reach, Role
 from shared.http.problems import Problem, forbidden, not_found
@@ -165,19 +166,26 @@ class Authenticator:
         self._limit = limit
 
     def by_key(self, key: str) -> Principal | None:
-        """The principal of an API key, None for one that is unknown or revoked."""
+        """The principal of an API key, None for one unknown or revoked. Raises `Unavailable` as `_keys` does."""
         digest = hash_key(key)
         if self._admin and hmac.compare_digest(digest, self._admin):
             return Principal(ADMIN_KEY_ID, Role.ADMIN, label="first key")
-        found = self.registry.key(digest)
+        found = self._keys().key(digest)
         return None if found is None or found[1].get("revoked") else principal_of(*found)
 
     def by_id(self, key_id: str) -> Principal | None:
-        """The principal of a session's key id, None once the key is revoked."""
+        """The principal of a session's key id, None once the key is revoked. Raises `Unavailable` as `_keys` does."""
         if key_id == ADMIN_KEY_ID:
             return Principal(ADMIN_KEY_ID, Role.ADMIN, label="first key") if self._admin else None
-        found = self.registry.get("keys", key_id)
+        found = self._keys().get("keys", key_id)
         return None if found is None or found.get("revoked") else principal_of(key_id, found)
+
+    def _keys(self) -> Registry:
+        """Raises `Unavailable` before the registry has been read once: nobody is told that a good key is none, and no
+        revoked key slips through."""
+        if not self.registry.complete:
+            raise Unavailable("registry", "the keys have not been read yet", 1.0)
+        return self.registry
 
     def session(self, principal: Principal) -> str:
         """The value of the session cookie: key id, expiry (epoch seconds) and their HMAC-SHA-256."""

@@ -30,7 +30,7 @@ _TITLES = {
     507: ("Store is full", "存储空间已满"),
 }
 _OTHER = ("Problem", "出现问题")
-_PARTS_ZH = {"store": "存储", "broker": "消息服务", "identity provider": "身份认证服务"}
+_PARTS_ZH = {"store": "存储", "broker": "消息服务", "identity provider": "身份认证服务", "registry": "登记信息"}
 DISK = "disk"
 
 
