@@ -52,9 +52,14 @@ def killed(system: System) -> None:
     eventually(lambda: system.run["pids"]["reporting"] != before, 60, "reporting started again")
 
 
+def wrong_in(number: int) -> tuple[str, ...]:
+    """The items of a correction: 5, and in odd ones 6 as well."""
+    return ("5", "6") if number % 2 else ("5",)
+
+
 def corrected(county: County, number: int, kill_after: int | None = None) -> None:
-    """Every enterprise corrects its inspection: item 5 wrong, and in odd corrections item 6 as well."""
-    wrong = ("5", "6") if number % 2 else ("5",)
+    """Every enterprise corrects its inspection."""
+    wrong = wrong_in(number)
     for place, enterprise in enumerate(county.enterprises):
         body = county.inspection(enterprise, results=results(*wrong), supersedes_reason=f"synthetic {number}")
         assert county.system.submit("/v1/inspections", enterprise, body).status == 201
@@ -64,20 +69,22 @@ def corrected(county: County, number: int, kill_after: int | None = None) -> Non
 
 @pytest.mark.parametrize("number", range(1, ROUNDS + 1))
 def test_a_kill_while_events_are_projected_loses_none_and_counts_none_twice(county: County, number: int) -> None:
-    system, wrong = county.system, {"5", "6"} if number % 2 else {"5"}
+    system = county.system
     corrected(county, number, kill_after=Random(number).randrange(len(county.enterprises)))
     eventually(lambda: whole(system), 90, "nothing missing")
-    found = eventually(lambda: said_as_corrected(county, wrong), 60, "the findings as corrected")
+    found = eventually(lambda: said_as_corrected(county, number), 60, "the findings as corrected")
     assert len({row["finding_id"] for row in found}) == len(found) == 2 * len(county.enterprises)
     risk = eventually(lambda: asked(system, f"/v1/units/{county.unit}/risk/explain"), 30, "the unit")
     assert risk["counts"]["open_major"] == len(found)  # what is no longer reported stays open, disputed
 
 
-def said_as_corrected(county: County, wrong: set[str]) -> Any:
-    """The findings once each stands as last said; what scoring makes of a submission comes after the submission."""
+def said_as_corrected(county: County, number: int) -> Any:
+    """The findings once each stands as last said: they come after the submission, and intake's counts are told every
+    ten seconds only.
+    """
     found = (asked(county.system, f"/v1/units/{county.unit}/findings?limit=500") or {"items": []})["items"]
     said = {row["finding_id"] for row in found if row["verdicts"]["self_inspection"]["outcome"] == "finding"}
-    return found if said == {row["finding_id"] for row in found if row["item"] in wrong} else None
+    return found if said == {row["finding_id"] for row in found if row["item"] in wrong_in(number)} else None
 
 
 @pytest.mark.parametrize("number", range(1, ROUNDS + 1))
@@ -104,7 +111,7 @@ def figures(county: County) -> Any:
 def test_a_kill_in_the_middle_of_a_freeze_leaves_the_evaluation_whole_or_absent(county: County, number: int) -> None:
     system, body = county.system, {"round_id": ROUND, "unit_id": county.unit}
     corrected(county, number + 1)
-    eventually(lambda: whole(system), 90, "nothing missing")
+    eventually(lambda: said_as_corrected(county, number + 1), 90, "the findings as corrected")
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(frozen, system, body) for _ in range(8)]
         for answer in answers[: Random(number).randrange(4)]:
