@@ -182,7 +182,8 @@ class Authenticator:
 
     def _keys(self) -> Registry:
         """Raises `Unavailable` before the registry has been read once: nobody is told that a good key is none, and no
-        revoked key slips through."""
+        revoked key slips through.
+        """
         if not self.registry.complete:
             raise Unavailable("registry", "the keys have not been read yet", 1.0)
         return self.registry

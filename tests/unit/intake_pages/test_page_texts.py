@@ -1,12 +1,10 @@
 """The texts of intake's pages: each has its Chinese, with the same blanks, and none is left over."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
-from jinja2 import Environment
 
 import services.intake.pages
 import shared.web
@@ -15,20 +13,12 @@ from shared import rulesets
 from shared.rulesets.grading import GradingTable
 from shared.web.grading_titles import GRADING_EN
 from shared.web.languages import Catalogue
+from tests.template_texts import texts_of
 
 PAGES = Path(services.intake.pages.__file__).parent
 SHARED = Path(shared.web.__file__).parent
 OWN_PO = PAGES / "locale" / "zh_CN" / "LC_MESSAGES" / "messages.po"
 BLANKS = re.compile(r"\{\w+\}|%\(\w+\)[a-z]")
-
-
-def texts_of(source: str) -> Iterator[str]:
-    """The texts that a template hands to `_`."""
-    environment = Environment(extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True)
-    for _, function, text in environment.extract_translations(source):
-        first = text[0] if isinstance(text, tuple) else text
-        if function == "_" and first is not None:
-            yield first
 
 
 def used() -> set[str]:

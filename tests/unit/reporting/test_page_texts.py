@@ -3,13 +3,11 @@
 import ast
 import asyncio
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
-from jinja2 import Environment
 
 import services.reporting.pages
 import services.reporting.render
@@ -20,22 +18,13 @@ from services.reporting.render.pdf_file import report_data
 from services.reporting.render.tables import tables
 from services.reporting.render.texts import Texts, texts
 from shared.web.languages import Catalogue
+from tests.template_texts import texts_of
 from tests.unit.reporting.frozen_worlds import frozen_pair
 
 PAGES = Path(services.reporting.pages.__file__).parent
 SHARED = Path(shared.web.__file__).parent
 OWN_PO = PAGES / "locale" / "zh_CN" / "LC_MESSAGES" / "messages.po"
 BLANKS = re.compile(r"%\(\w+\)[a-z]")
-
-
-def texts_of(source: str) -> Iterator[str]:
-    """The texts that a template hands to `_` and `ngettext`; of the latter the plural, which Chinese is kept under."""
-    environment = Environment(extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True)
-    for _, function, text in environment.extract_translations(source):
-        found = text if isinstance(text, tuple) else (text,)
-        wanted = found[1] if function == "ngettext" else found[0]
-        if wanted is not None:
-            yield wanted
 
 
 @dataclass(frozen=True, slots=True)
