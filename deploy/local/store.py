@@ -3,11 +3,15 @@
 It is GPL-2.0-only: its command is run, nothing of it is imported.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Self
 
 from deploy.local.child import MARKER, Child, Command, accepts_connections, free_port
+
+# Names another server with the same options, such as the family's one in Rust: faster, and never needed.
+OTHER_SERVER = "KEYCOUNTY_STORE_SERVER"
 
 
 class LocalStore:
@@ -62,7 +66,7 @@ class LocalStore:
         return self.data_dir / "secantusd.toml"
 
     def _command(self, runtime_dir: Path) -> Command:
-        server = Path(sys.executable).with_name("secantusd-py")
+        server = os.environ.get(OTHER_SERVER) or Path(sys.executable).with_name("secantusd-py")
         options = {
             "--config": self._config,
             "--host": "127.0.0.1",

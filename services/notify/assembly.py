@@ -113,14 +113,24 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
         directory,
         adapters.channels,
         MessageWriter(pages.fragment, links, settings.public_url_notify),
-        Receivers(settings.receiver_rate, now, lambda: replicas.alive),
+        Receivers(settings.receiver_rate, now, lambda: len(replicas.alive)),
         now,
         f"{settings.instance}/{adapters.life}",
         relay.wake,
         lambda channel, outcome: attempts.labels(channel, outcome).inc(),
     )
-    dispatcher = Dispatcher(adapters.alerts, stages, now, settings.sends_at_once, lambda: registry.complete)
+    dispatcher = Dispatcher(
+        adapters.alerts,
+        stages,
+        now,
+        settings.sends_at_once,
+        lambda: registry.complete and replicas.known,
+        replicas.mine,
+    )
 
+    metrics.gauge("keycounty_replicas_alive", "Replicas of this service as this one sees them.").set_function(
+        lambda: len(replicas.alive)
+    )
     metrics.gauge("keycounty_steps_overdue_seconds", "How long the longest waiting step has been due.").set_function(
         dispatcher.overdue_seconds
     )

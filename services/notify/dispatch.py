@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 
@@ -16,21 +16,32 @@ from shared.telemetry import log
 
 POLL_SECONDS = 0.25
 LOOK_SECONDS = 1.0
+# For so long a due alert is left to the replica that comes first for it.
+LEFT_FOR = timedelta(seconds=1)
 AWAY_SECONDS = 1.0
 STOP_SECONDS = 3.0
 
 
 class Dispatcher:
-    """A part of the service. `ready` says whether sending may begin (the registry is known)."""
+    """A part of the service. `ready` says whether sending may begin (registry and replicas are known), `mine` whether
+    this replica comes first for an alert.
+    """
 
     def __init__(
-        self, alerts: AlertStore, stages: Stages, now: Callable[[], datetime], at_once: int, ready: Callable[[], bool]
+        self,
+        alerts: AlertStore,
+        stages: Stages,
+        now: Callable[[], datetime],
+        at_once: int,
+        ready: Callable[[], bool],
+        mine: Callable[[str], bool],
     ) -> None:
         self._alerts = alerts
         self._stages = stages
         self._now = now
         self._at_once = at_once
         self._ready = ready
+        self._mine = mine
         self._running: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, Alert] = {}
         self._wake = asyncio.Event()
@@ -43,9 +54,11 @@ class Dispatcher:
         self._looked_at = monotonic()
 
     def offer(self, alerts: Iterable[Alert]) -> None:
-        """Alerts just stored with a due step; what has no room here is found in the store."""
+        """Alerts just stored with a due step; what has no room here is found in the store, by others too. Those of
+        another replica are taken only while they can begin at once.
+        """
         for alert in alerts:
-            if len(self._waiting) < 2 * self._at_once:
+            if len(self._waiting) < (2 * self._at_once if self._mine(alert.id) else self._room):
                 self._waiting[alert.id] = alert
         self._wake.set()
 
@@ -98,11 +111,12 @@ class Dispatcher:
             await self._pause()
 
     async def _take_back(self) -> None:
-        """Steps that an earlier life of this very replica had claimed are due at once."""
+        """Steps that an earlier life of this very replica had claimed are due at once, not at the end of its lease."""
         instance, _, life = self._stages.owner.rpartition("/")
-        standing = await self._alerts.due(self._now() + LEASE, 10 * self._at_once)
-        for alert in standing:
-            if due_step(alert, self._now(), instance, life) is not None:
+        now = self._now()
+        for alert in await self._alerts.due(now + LEASE, 10 * self._at_once):
+            leased = alert.next_due is not None and alert.next_due > now
+            if leased and due_step(alert, now, instance, life) is not None:
                 self._waiting[alert.id] = alert
         self._took_back = True
 
@@ -111,10 +125,18 @@ class Dispatcher:
         found = await self._alerts.due(self._now(), 4 * self._at_once)
         self.oldest_due = found[0].next_due if found else None
         fresh = [alert for alert in found if alert.id not in self._running]
-        # Replicas look at the same list: its order by chance keeps them from running after the same alerts.
-        random.shuffle(fresh)
-        due = {alert.id: alert for alert in fresh[: 2 * self._at_once]}
+        due = {alert.id: alert for alert in self._in_turn(fresh)[: 2 * self._at_once]}
         self._waiting = due | {id: alert for id, alert in self._waiting.items() if id not in due}
+
+    def _in_turn(self, due: Sequence[Alert]) -> list[Alert]:
+        """This replica's own, the oldest first; without any, what others have left waiting, from the end that they
+        reach last.
+
+        Replicas look at the same list: two that ran after the same alerts would lose half of their claims.
+        """
+        late = self._now() - LEFT_FOR
+        own = [alert for alert in due if self._mine(alert.id)]
+        return own or [alert for alert in reversed(due) if alert.next_due is not None and alert.next_due <= late]
 
     @property
     def running(self) -> list[asyncio.Task[None]]:

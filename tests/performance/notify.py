@@ -123,8 +123,9 @@ class Bench:
         """Messages a second of so many hazards at once, receivers' rates aside."""
         async with self.deployment(name) as deployment:
             deployment.receiver.slow_s = slow_s
-            for number in range(replicas):
-                await deployment.replica(f"notify-{number}")
+            started = [await deployment.replica(f"notify-{number}") for number in range(replicas)]
+            for replica in started:
+                await replica.sees(replicas)
             began = time.monotonic()
             await deployment.all_told(await deployment.hazards(count), 900)
             return count / (time.monotonic() - began)

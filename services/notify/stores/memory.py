@@ -175,9 +175,9 @@ class MemoryBeats:
     def __init__(self) -> None:
         self.last: dict[str, datetime] = {}
 
-    async def beat(self, instance: str, at: datetime, alive_since: datetime) -> int:
+    async def beat(self, instance: str, at: datetime, alive_since: datetime) -> Sequence[str]:
         self.last[instance] = at
-        return sum(last >= alive_since for last in self.last.values())
+        return [name for name, last in self.last.items() if last >= alive_since]
 
 
 def in_order(event: Event) -> tuple[datetime, int]:

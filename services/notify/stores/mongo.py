@@ -275,9 +275,10 @@ class MongoBeats:
         self._replicas = database.collection("replicas")
         self._done = database.collection("done")
 
-    async def beat(self, instance: str, at: datetime, alive_since: datetime) -> int:
+    async def beat(self, instance: str, at: datetime, alive_since: datetime) -> Sequence[str]:
         await self._replicas.update_one({"_id": instance}, {"$set": {"at": at}}, upsert=True)
-        return await self._replicas.count_documents({"at": {"$gte": alive_since}})
+        found = await self._replicas.find({"at": {"$gte": alive_since}}, {"_id": True}).to_list(None)
+        return [row["_id"] for row in found]
 
     async def done(self, what: str) -> bool:
         """Whether something that is to be done once per store has been done."""

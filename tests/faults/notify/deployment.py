@@ -75,15 +75,22 @@ class Replica:
             )
 
     async def ready(self) -> None:
+        await self._until("/health/ready", "")
+
+    async def sees(self, replicas: int) -> None:
+        """Until it knows of so many replicas, itself among them."""
+        await self._until("/metrics", f"keycounty_replicas_alive {replicas:.1f}\n")
+
+    async def _until(self, path: str, said: str) -> None:
         async with asyncio.timeout(60):
-            while not await asyncio.to_thread(self._answers):
+            while not await asyncio.to_thread(self._says, path, said):
                 assert self.process.returncode is None, self._log.read_text()[-3000:]
                 await asyncio.sleep(0.1)
 
-    def _answers(self) -> bool:
+    def _says(self, path: str, wanted: str) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready", timeout=2) as answer:
-                return bool(answer.status == 200)
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=2) as answer:
+                return answer.status == 200 and wanted in answer.read().decode()
         except OSError:
             return False
 

@@ -1,0 +1,98 @@
+"""Which replica comes first for an alert, and in which order a replica takes what is due."""
+
+import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from services.notify.dispatch import LEFT_FOR, Dispatcher
+from services.notify.ports import Saving
+from services.notify.replicas import Replicas
+from services.notify.rules.alert import Alert, Step, StepKind
+from services.notify.stages import Stages
+from services.notify.stores.memory import MemoryAlertStore, MemoryBeats
+from tests.unit.notify.test_timing_and_sending import alert
+
+NOW = datetime(2023, 2, 20, 1, 0, tzinfo=UTC)
+IDS = [str(uuid.UUID(int=number)) for number in range(1, 301)]
+
+
+async def seen_by(names: str) -> list[Replicas]:
+    """Replicas that have all seen each other."""
+    beats = MemoryBeats()
+    found = [Replicas(beats, name, lambda: NOW) for name in names]
+    for replica in [*found, *found]:
+        await replica.step()
+    return found
+
+
+async def test_each_alert_is_of_one_replica_and_each_has_about_its_share() -> None:
+    replicas = await seen_by("abc")
+    shares = [{id for id in IDS if replica.mine(id)} for replica in replicas]
+    assert sum(len(share) for share in shares) == len(IDS) == len(set().union(*shares))
+    assert min(len(share) for share in shares) > len(IDS) / 5
+
+
+async def test_when_a_replica_goes_only_its_alerts_change_hands() -> None:
+    before, after = await seen_by("abc"), await seen_by("ab")
+    for old, new in zip(before, after, strict=False):
+        assert {id for id in IDS if old.mine(id)} <= {id for id in IDS if new.mine(id)}
+
+
+async def test_alone_every_alert_is_ones_own() -> None:
+    assert all(Replicas(MemoryBeats(), "a", lambda: NOW).mine(id) for id in IDS)
+
+
+async def test_a_newcomer_sends_only_when_the_others_have_had_time_to_see_it() -> None:
+    beats = MemoryBeats()
+    first, second = (Replicas(beats, name, lambda: NOW) for name in "ab")
+    assert not first.known
+    await first.step()
+    await second.step()
+    assert first.known
+    assert not second.known
+    await second.step()
+    assert second.known
+
+
+class Working:
+    """Stages that note which alert they were given, one after the other, and take it out of what is due."""
+
+    owner = "a/1"
+
+    def __init__(self, store: MemoryAlertStore) -> None:
+        self.store = store
+        self.taken: list[str] = []
+
+    async def work(self, found: Alert) -> None:
+        self.taken.append(found.id)
+        done = found.model_copy(update={"steps": (), "version": found.version + 1})
+        await self.store.save(Saving(done, found.version, ()))
+
+
+async def taken(due: dict[str, datetime], own: set[str], count: int) -> list[str]:
+    """The first so many alerts that a replica takes; `due`: ids and since when."""
+    store = MemoryAlertStore()
+    steps = {id: (Step(id="first-1", kind=StepKind.FIRST, due=since),) for id, since in due.items()}
+    await store.insert([Saving(alert(id=id, steps=steps[id]), 0, ()) for id in due])
+    working = Working(store)
+    dispatcher = Dispatcher(store, cast(Stages, working), lambda: NOW, 1, lambda: True, own.__contains__)
+    running = asyncio.create_task(dispatcher.run())
+    async with asyncio.timeout(10):
+        while len(working.taken) < count:
+            await asyncio.sleep(0.01)
+    await dispatcher.stop()
+    await running
+    return working.taken
+
+
+async def test_a_replica_takes_its_own_first_the_oldest_first() -> None:
+    due: dict[str, Any] = {id: NOW - timedelta(minutes=5 - place) for place, id in enumerate(IDS[:4])}
+    found = await taken(due, {IDS[1], IDS[3]}, 4)
+    assert found == [IDS[1], IDS[3], IDS[2], IDS[0]]
+
+
+async def test_what_another_leaves_waiting_is_taken_from_its_other_end_and_nothing_that_is_just_due() -> None:
+    late = {id: NOW - LEFT_FOR - timedelta(seconds=3 - place) for place, id in enumerate(IDS[:3])}
+    found = await taken(late | {IDS[3]: NOW - LEFT_FOR / 2}, set(), 3)
+    assert found == [IDS[2], IDS[1], IDS[0]]
