@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+from services.scoring import garbage
 from services.scoring.kafka_broker import KafkaBroker
 from services.scoring.kafka_options import KafkaOptions
 from services.scoring.pages import Pages
@@ -29,6 +30,7 @@ def build(settings: ScoringSettings) -> Shell:
     health = Health()
     health.add("partitions", _prepared(scorer))
     pages = Pages(scorer, health, Metrics(), settings.scoring_stalled_s, real)
+    garbage.seldom()
     return Shell(settings, scorer, pages.add_to)
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 
+from services.scoring import garbage
 from services.scoring.handlers import CHANGELOG, fold_batch
 from services.scoring.kafka_broker import KafkaBroker
 from services.scoring.kafka_options import KafkaOptions
@@ -156,6 +157,7 @@ def main() -> None:
     given = parser.parse_args()
     options = BenchOptions({"bootstrap_servers": given.bootstrap}, prefix=given.prefix)
     meter = Meter(given.count)
+    garbage.seldom()
     if given.name == "faust":
         stock_faust(options, meter)
     else:

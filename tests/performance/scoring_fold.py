@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 
+from services.scoring import garbage
 from services.scoring.rules.fold import PartitionFold
 from shared.events.envelope import Event, decode, headers
 from shared.rulesets import load
@@ -24,7 +25,8 @@ Raw = tuple[bytes, bytes, tuple[tuple[str, bytes], ...]]
 
 
 def measure(repetitions: int) -> dict[str, float]:
-    """Medians of the figures."""
+    """Medians of the figures, the collector set as it is in a worker."""
+    garbage.seldom()
     pairs = [_fold_and_parse(20, units=10) for _ in range(repetitions)]
     # As many enterprises, and as many events of each: only the size of a unit differs.
     small = [_fold_and_parse(20, units=25)[0] for _ in range(repetitions)]

@@ -2,26 +2,35 @@
 each event.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from services.scoring.rules import hazard_units, unit_records
 from services.scoring.rules.calendar import DAY
 from services.scoring.rules.rounds import forget
-from services.scoring.rules.state import CLOSED, Enterprise
+from services.scoring.rules.state import CLOSED, Accident, Enterprise
 from services.scoring.rules.turn import Turn
+
+Drilled = TypeVar("Drilled", Enterprise, Accident)
 
 
 def clear(turn: Turn, time: datetime) -> None:
     """Clears what has had no drill event for 24 hours by the log's own time."""
     unit = turn.unit
-    for _, enterprise in sorted(unit.drills.items()):
-        if enterprise.drilled_at is not None and time - enterprise.drilled_at >= DAY:
-            clear_enterprise(turn, enterprise)
-    for _, accident in sorted(unit.accidents.items()):
-        if accident.drilled_at is not None and time - accident.drilled_at >= DAY:
-            unit_records.state_hazard(turn, accident, None)
-            del unit.accidents[accident.id]
-            turn.row("accident", accident.id, None)
+    for _, enterprise in over(unit.drills, time):
+        clear_enterprise(turn, enterprise)
+    for _, accident in over(unit.accidents, time):
+        unit_records.state_hazard(turn, accident, None)
+        del unit.accidents[accident.id]
+        turn.row("accident", accident.id, None)
+
+
+def over(drilled: Mapping[str, Drilled], time: datetime) -> list[tuple[str, Drilled]]:
+    """What had its last drill event 24 hours ago, by id."""
+    return sorted(
+        (id, each) for id, each in drilled.items() if each.drilled_at is not None and time - each.drilled_at >= DAY
+    )
 
 
 def clear_enterprise(turn: Turn, enterprise: Enterprise) -> None:

@@ -69,6 +69,8 @@ def report(turn: Turn, enterprise: Enterprise, word: Word, result: ItemResult, a
         finding = opened(turn, enterprise, word, result, id, grade)
     else:
         turn.touch_finding(finding)
+        if finding.round_id < word.round_id:
+            turn.leaves_round(finding)
         if finding.state == CLOSED:
             reopen(finding, word)
     finding.state = OPEN

@@ -133,7 +133,7 @@ class PartitionFold:
             self.progress.dead_lettered += 1
 
     def flush(self) -> Effects:
-        """Rows and events since the last flush: hazards and findings in order, then the enterprises and units that are
+        """Rows and events since the last flush: hazards in order, then the findings, enterprises and units that are
         due.
         """
         self._assess_due()
@@ -150,8 +150,9 @@ class PartitionFold:
         return Effects(changed, events)
 
     def _assess_due(self) -> None:
-        """The assessments that are due, of enterprises, then of units."""
+        """The assessments that are due, of findings, of enterprises, then of units."""
         pending = self._pending
+        pending.events += [assessed.finding(each, unit, cause) for each, (unit, cause) in pending.findings.items()]
         for (unit_id, drill, id), cause in pending.enterprises.items():
             unit = self.units[unit_id]
             enterprise = (unit.drills if drill else unit.enterprises)[id]
@@ -160,6 +161,7 @@ class PartitionFold:
         pending.events += [
             assessed_unit.unit(self.units[id], self.totals[id], cause) for id, cause in pending.units.items()
         ]
+        pending.findings.clear()
         pending.enterprises.clear()
         pending.units.clear()
 

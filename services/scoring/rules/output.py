@@ -32,16 +32,16 @@ CONSTANT: dict[str, tuple[tuple[Header, ...], tuple[Header, ...]]] = {
     for name in CATALOGUE
 }
 _SEED = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
-_CLEAR = ~(0xF000 << 64 | 0xC000 << 48)
-_VERSION_5 = 5 << 76 | 0x8000 << 48
+# The hexadecimal digit whose upper two bits say RFC 4122, by the one that the digest has there.
+_VARIANT = {f"{digit:x}": f"{digit & 0b0011 | 0b1000:x}" for digit in range(16)}
 
 
 def named(name: str) -> str:
     """UUIDv5 of a name in the product's namespace, as text: the same as `uuid.uuid5`, at less cost."""
     digest = _SEED.copy()
     digest.update(name.encode())
-    text = f"{int.from_bytes(digest.digest()[:16]) & _CLEAR | _VERSION_5:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = digest.hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 @dataclass(slots=True)

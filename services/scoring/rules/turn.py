@@ -58,6 +58,12 @@ class Turn:
         self.touch(finding.enterprise)
         self.findings[finding.id] = (finding, UNSEEN if new else view(finding, self.unit.current))
 
+    def leaves_round(self, finding: Finding) -> None:
+        """The event takes the finding into a later round: what is due of it is said while it is of the earlier one."""
+        due = self.pending.findings.pop(finding, None)
+        if due is not None:
+            self.pending.events.append(assessed.finding(finding, *due))
+
     def row(self, kind: str, id: str, content: object) -> None:
         """The row is to be written from its object at the next flush; None deletes it."""
         self.pending.rows[self.unit.id, kind, id] = content
@@ -111,13 +117,13 @@ def settle(turn: Turn) -> None:
 
 
 def settle_finding(turn: Turn, finding: Finding, before: View) -> None:
-    """The finding's part of its enterprise, its hazard, and its assessment."""
+    """The finding's part of its enterprise, its hazard, and that its assessment is due."""
     after = view(finding, turn.unit.current)
     if after != before:
         if not turn.rebuilt:
             count_finding(turn, finding, before, after)
         state_finding(turn, finding, before, after)
-    turn.pending.events.append(assessed.finding(finding, turn.unit, turn.cause))
+    turn.pending.finding_due(finding, turn.unit, turn.cause)
     if finding.id in finding.enterprise.findings:
         turn.row("finding", finding.id, finding)
 
@@ -170,5 +176,5 @@ def settle_enterprise(turn: Turn, enterprise: Enterprise, before: Standing | Non
         about = Subject("enterprise.red", subject, unit.id, enterprise.id, unit.current, drill=enterprise.drill)
         events, enterprise.reds = moved(turn.cause, about, enterprise.reds, before, red, turn.reason)
         turn.pending.events += events
-    turn.pending.enterprises[unit.id, enterprise.drill, enterprise.id] = turn.cause
+    turn.pending.enterprise_due((unit.id, enterprise.drill, enterprise.id), turn.cause)
     turn.row("drill" if enterprise.drill else "enterprise", enterprise.id, enterprise)

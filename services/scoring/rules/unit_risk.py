@@ -128,10 +128,10 @@ def provisional(unit: Unit, of: Figures) -> bool:
     current = unit.round
     if current is None:
         return True
-    window, time = current.opened.windows.get(Stage.SELF_INSPECTION), now(unit)
-    if window is not None and time is not None and window.to <= time:
+    if of.enrolled and of.self_inspected >= of.enrolled * current.index.rules.provisional.self_inspected_share:
         return False
-    return not of.enrolled or of.self_inspected < of.enrolled * current.index.rules.provisional.self_inspected_share
+    window, time = current.opened.windows.get(Stage.SELF_INSPECTION), now(unit)
+    return window is None or time is None or time < window.to
 
 
 def rebuild(unit: Unit, totals: Totals) -> None:

@@ -203,3 +203,47 @@ def test_a_late_word_of_an_earlier_round_leaves_that_of_the_later_round_standing
     found = world.last("finding.assessed", str(id))
     assert (found.verdicts[Stage.SELF_INSPECTION], found.state) == (said, "open")
     assert said.round_id == "2023-2"
+
+
+def assessments(outputs):
+    return [each.data for each in outputs if named(each) == "finding.assessed"]
+
+
+def test_a_batch_says_of_a_finding_how_it_ends_and_every_step_of_its_hazard():
+    world = World()
+    place = build.finding("5", ref="TF-2", due_on=DUE)
+    told = world.tell(
+        build.inspection_submitted(1, findings=[place]),
+        build.day_started(DUE + DAY),
+        build.rectification_reported(place.finding_id, "verified", 2),
+    )
+    (found,) = assessments(told)
+    assert (found.state, found.overdue, found.log_position.offset) == ("closed", False, world.offset)
+    steps = [named(each) for each in told if named(each).startswith("hazard.") and each.data.kind == "major_finding"]
+    assert steps == ["hazard.raised", "hazard.updated", "hazard.cleared"]
+
+
+def test_a_batch_that_leads_a_finding_into_another_round_says_first_how_it_left_the_earlier_one():
+    world, id = world_with_a_major_finding()
+    later = NOON + timedelta(days=150)
+    told = world.tell(
+        build.rectification_reported(id, "done", 2),
+        build.round_opened(1, round_id="2023-2", opens=later.date(), at=later, rule_sets=()),
+        build.rectification_reported(id, "rejected", 3, by="county"),
+        build.inspection_submitted(4, round_id="2023-2", findings=[build.finding("5", ref="TF-2")], at=later + DAY),
+    )
+    found = [(each.round_id, each.rectification.action, each.carried_over) for each in assessments(told)]
+    assert found == [("2023-1", "done", False), ("2023-1", "rejected", True), ("2023-2", "rejected", True)]
+
+
+def test_what_moved_to_another_unit_within_a_batch_has_its_last_word_last():
+    world = World()
+    world.tell(build.round_opened(unit_id="other", rule_sets=()))
+    place = build.finding("5", ref="TF-2")
+    told = world.tell(
+        build.inspection_submitted(1, findings=[place]),
+        build.inspection_submitted(2, findings=[place], unit_id="other"),
+        build.inspection_submitted(3, findings=[place]),
+    )
+    for kind in ("finding.assessed", "enterprise.assessed"):
+        assert [each.data.unit_id for each in told if named(each) == kind] == ["other", build.UNIT]

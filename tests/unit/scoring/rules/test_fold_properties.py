@@ -35,9 +35,11 @@ def whole(seed: int):
 
 
 def lasting(outputs):
-    """Hazards and findings in order, and the last assessment of each enterprise and unit."""
-    kept = [each for each in outputs if named(each).startswith(("hazard.", "finding."))]
-    last = {(each.type, each.subject): each for each in outputs if named(each).endswith(".assessed")}
+    """Hazards in order, and the last assessment of each unit, enterprise and finding, in each of its rounds."""
+    kept = [each for each in outputs if named(each).startswith("hazard.")]
+    last = {
+        (each.type, each.subject, each.data.round_id): each for each in outputs if named(each).endswith(".assessed")
+    }
     colours: dict[str, list[object]] = {}
     for each in outputs:
         if named(each) == "unit.assessed":
