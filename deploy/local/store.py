@@ -24,6 +24,8 @@ class LocalStore:
         self.data_dir = data_dir.resolve()
         self.port = port or free_port()
         self.uri = f"mongodb://127.0.0.1:{self.port}/?replicaSet=secantus&retryWrites=true&w=majority"
+        own = Path(sys.executable).with_name("secantusd-py")
+        self.server = Path(os.environ.get(OTHER_SERVER) or own)
         self.child = Child(self._command(runtime_dir or self.data_dir))
 
     @property
@@ -66,7 +68,6 @@ class LocalStore:
         return self.data_dir / "secantusd.toml"
 
     def _command(self, runtime_dir: Path) -> Command:
-        server = os.environ.get(OTHER_SERVER) or Path(sys.executable).with_name("secantusd-py")
         options = {
             "--config": self._config,
             "--host": "127.0.0.1",
@@ -75,7 +76,7 @@ class LocalStore:
             "--log-level": "WARNING",
             "--cache-size": "256M",
         }
-        argv = [str(server), *(str(part) for option in options.items() for part in option), "--sync-on-commit"]
+        argv = [str(self.server), *(str(part) for option in options.items() for part in option), "--sync-on-commit"]
         return Command(
             name="mongo",
             argv=tuple(argv),

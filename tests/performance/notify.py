@@ -263,13 +263,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         with LocalKafka(place / "kafka") as kafka, LocalStore(place / "store") as store:
-            bench = Bench(kafka.bootstrap, store.uri, place)
+            bench, server = Bench(kafka.bootstrap, store.uri, place), store.server.name
             asyncio.run(measure(bench, wanted.burst, wanted.closed, wanted.fill_seconds, wanted.seconds))
     show(bench)
     passed = all(bar.met for bar in bench.bars)
     bars = {bar.name: {"value": round(bar.value, 3), "bar": bar.text, "met": bar.met} for bar in bench.bars}
     figures = {name: round(value, 3) for name, value in bench.figures.items()}
-    print(json.dumps({"name": "bench-notify", "passed": passed, "bars": bars, **figures}))
+    print(json.dumps({"name": "bench-notify", "store": server, "passed": passed, "bars": bars, **figures}))
     return 0 if passed else 1
 
 

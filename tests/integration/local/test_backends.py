@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from deploy.local.child import ChildFailed
 from deploy.local.jars import LOCK_FILE, JarError, package_cache, read_lock
 from deploy.local.kafka import LocalKafka
-from deploy.local.store import LocalStore
+from deploy.local.store import OTHER_SERVER, LocalStore
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -110,6 +110,13 @@ def test_a_frozen_store_answers_again_when_resumed(store: LocalStore) -> None:
 def test_the_store_fsyncs_at_each_commit(store: LocalStore) -> None:
     assert store.pid is not None
     assert "--sync-on-commit" in psutil.Process(store.pid).cmdline()
+
+
+def test_another_server_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = tmp_path / "another-server"
+    monkeypatch.setenv(OTHER_SERVER, str(missing))
+    with pytest.raises(ChildFailed, match="another-server"):
+        LocalStore(tmp_path / "mongo").start()
 
 
 def test_a_second_store_on_the_same_data_does_not_start_and_says_why(store: LocalStore) -> None:
