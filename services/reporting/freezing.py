@@ -38,6 +38,7 @@ class Frozen:
     unit_id: str | None
     sha256: str
     frozen_at: str
+    supersedes: str | None
     body: str
 
     def content(self) -> dict[str, Any]:
@@ -49,8 +50,10 @@ class Frozen:
 class Evaluations(Protocol):
     """Where frozen evaluations are kept; nothing in it ever changes."""
 
-    async def add(self, evaluation: Frozen) -> Frozen:
-        """Keeps it; answers the one already kept under its id, if any."""
+    async def add(self, evaluation: Frozen) -> Frozen | None:
+        """Keeps it; answers the one already kept under its id, if any, and None, keeping nothing, when another has
+        superseded the same one: the evaluations of a unit in a round are one line.
+        """
         ...
 
     async def get(self, id: str) -> Frozen | None: ...
@@ -91,13 +94,16 @@ class Freezer:
             await self.sleep(STEP_S)
 
     async def _cut(self, seen: Cut) -> Cut | None:
-        """Next offset per partition up to which everything derived is here; None while it lags behind `seen`."""
+        """Next offset per partition up to which the log and everything derived from it are here; None while that lags
+        behind `seen`.
+        """
         rows = await self.models.find("folds", {})
         # `position` is the last offset scored; a cut is the next one.
         passed = {str(row["partition"]): row["position"] + 1 for row in rows}
-        return (
-            passed if all(passed.get(partition, 0) >= next_offset for partition, next_offset in seen.items()) else None
-        )
+        # What scoring made of the log may be here before the log itself, which is another topic.
+        read = await self._seen_of("inspections.v1")
+        cut = {partition: min(next_offset, read.get(partition, 0)) for partition, next_offset in passed.items()}
+        return cut if _covers(cut, seen) else None
 
     async def _build(self, round_id: str, unit_id: str | None, by: str, cut: Cut) -> Frozen | None:
         alerts_cut = await self._seen_of("alerts.v1")
@@ -127,28 +133,58 @@ class Freezer:
         return {str(row["partition"]): row["next"] for row in rows}
 
     async def _keep(self, evaluation: Value, cut_off: Mapping[str, Cut], by: str) -> Frozen:
-        content = evaluation.model_dump(mode="json")
-        earlier = await self.evaluations.of(content["round_id"], content["unit_id"])
-        document = {
-            **content,
+        """The evaluation as the last of its line, unless that says the same or knows more already."""
+        content = {
+            **evaluation.model_dump(mode="json"),
             "cut_off": {topic: dict(cut) for topic, cut in cut_off.items()},
             "frozen_at": stamp(self.now()),
             "frozen_by": by,
             "timezone": self.timezone,
         }
-        document["supersedes"] = earlier[-1].id if earlier else None
-        return await self.evaluations.add(seal(document))
+        while True:
+            last = last_of(await self.evaluations.of(content["round_id"], content["unit_id"]))
+            if last is not None and _stands_for(last, content):
+                return last
+            kept = await self.evaluations.add(seal({**content, "supersedes": last.id if last else None}))
+            if kept is not None:
+                return kept
+
+
+def last_of(line: Sequence[Frozen]) -> Frozen | None:
+    """The evaluation that no other of the line supersedes."""
+    superseded = {one.supersedes for one in line}
+    return next((one for one in line if one.id not in superseded), None)
+
+
+def _stands_for(last: Frozen, content: Document) -> bool:
+    """Whether the last evaluation says the same, or was made from all of this and more while this was being built."""
+    known = last.content()
+    ours, theirs = content["cut_off"], known["cut_off"]
+    if ours == theirs:
+        return _substance(known) == _substance(content)
+    return all(_covers(theirs[topic], cut) for topic, cut in ours.items())
+
+
+def _covers(cut: Cut, other: Cut) -> bool:
+    """Whether a cut is nowhere before another."""
+    return all(cut.get(partition, 0) >= next_offset for partition, next_offset in other.items())
 
 
 def seal(document: Document) -> Frozen:
-    """The document with its id (computed from round, unit, cut-off and content) and its SHA-256."""
-    known = {name: value for name, value in document.items() if name not in ("frozen_at", "frozen_by", "supersedes")}
+    """The document with its id (computed from round, unit, cut-off, content and what it supersedes) and its SHA-256."""
+    supersedes = document.get("supersedes")
     scope = document["unit_id"] or "national"
-    name = str(name_id("evaluation", document["round_id"], scope, digest(known)))
+    name = str(name_id("evaluation", document["round_id"], scope, _substance(document), supersedes or ""))
     whole = {**document, "evaluation_id": name}
     sha256 = digest(whole)
     body = rfc8785.dumps({**whole, "sha256": sha256}).decode()
-    return Frozen(name, document["round_id"], document["unit_id"], sha256, document["frozen_at"], body)
+    return Frozen(name, document["round_id"], document["unit_id"], sha256, document["frozen_at"], supersedes, body)
+
+
+def _substance(document: Document) -> str:
+    """SHA-256 (hex) of what an evaluation says, whenever, by whomever and after whatever it was frozen."""
+    about = {"frozen_at", "frozen_by", "supersedes", "evaluation_id"}
+    return digest({name: value for name, value in document.items() if name not in about})
 
 
 def digest(document: Document) -> str:

@@ -45,10 +45,26 @@ class Droppable(ReadModels, Protocol):
 
 
 class Live:
-    """Implements `ReadModels` by handing every call to the generation that is live now."""
+    """Implements `ReadModels` by handing every call to the generation that is live now. Raises
+    `Unavailable("read models")` until that is known: an older one that is still there would answer with stale figures.
+    """
 
-    def __init__(self, models: ReadModels) -> None:
-        self.models = models
+    def __init__(self) -> None:
+        self._models: ReadModels | None = None
+
+    @property
+    def models(self) -> ReadModels:
+        if self._models is None:
+            raise Unavailable("read models", "which generation is read is not known yet", 1.0)
+        return self._models
+
+    def switch(self, models: ReadModels) -> None:
+        """From now on `models` are read."""
+        self._models = models
+
+    async def check(self) -> str | None:
+        """For health."""
+        return "not known yet" if self._models is None else None
 
     async def replace_newer(self, writes: Sequence[Write]) -> None:
         await self.models.replace_newer(writes)
@@ -118,7 +134,8 @@ class Projector:
             if await self._generations.change(state, switched):
                 state = switched
         if state.live != self._read:
-            self._live.models, self._read = self._models_of(state.live), state.live
+            self._live.switch(self._models_of(state.live))
+            self._read = state.live
         wanted = {state.live} | ({state.building} if state.building is not None else set())
         for number in set(self._running) - wanted:
             await self._end(number)

@@ -116,7 +116,7 @@ def build(settings: ReportingSettings) -> ReportingService:
     metrics, health, now = Metrics(), Health(), clock(settings)
     database = mongo.connect(settings, "reporting")
     models_of = lru_cache(partial(MongoReadModels, database))
-    live, evaluations, generations = Live(models_of(1)), MongoEvaluations(database), MongoGenerations(database)
+    live, evaluations, generations = Live(), MongoEvaluations(database), MongoGenerations(database)
     projector = Projector(
         generations,
         live,
@@ -147,6 +147,7 @@ def build(settings: ReportingSettings) -> ReportingService:
     )
     health.add("store", mongo.check(database))
     health.add("registry", registry_feed.check)
+    health.add("read models", live.check)
     pages = Pages(PACKAGE, settings, now)
     site = Site(parts, pages, ZoneInfo(settings.timezone), health, KafkaBusView(settings))
     routers = [*routes(parts), *page_routes(site)]

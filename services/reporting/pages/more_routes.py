@@ -146,7 +146,7 @@ async def _evaluation(site: Site, found: Frozen, words: Texts) -> Document:
         "title": f"{where} · {found.round_id}",
         "shown": shown,
         "words": WORDS,
-        "superseded_by": next((one.id for one in others if one.content()["supersedes"] == found.id), None),
+        "superseded_by": next((one.id for one in others if one.supersedes == found.id), None),
         "synthetic": content["synthetic"],
     }
 

@@ -159,10 +159,6 @@ def evaluate_unit(
     )
 
 
-def _titles(counted: Problems, known: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    return {row.key: dict(known[row.key]) for row in counted.by_item if row.key in known}
-
-
 def _labels(findings: Sequence[FindingAssessed], rates: Sequence[Rate]) -> dict[str, str]:
     """Checklist, item and reference of the findings that a rate names."""
     named = {thing for rate in rates for row in rate.behind for thing in row.lacking}

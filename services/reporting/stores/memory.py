@@ -129,8 +129,14 @@ class MemoryEvaluations:
     def __init__(self) -> None:
         self._kept: dict[str, Frozen] = {}
 
-    async def add(self, evaluation: Frozen) -> Frozen:
-        return self._kept.setdefault(evaluation.id, evaluation)
+    async def add(self, evaluation: Frozen) -> Frozen | None:
+        if evaluation.id in self._kept:
+            return self._kept[evaluation.id]
+        line = await self.of(evaluation.round_id, evaluation.unit_id)
+        if any(one.supersedes == evaluation.supersedes for one in line):
+            return None
+        self._kept[evaluation.id] = evaluation
+        return evaluation
 
     async def get(self, id: str) -> Frozen | None:
         return self._kept.get(id)

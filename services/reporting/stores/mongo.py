@@ -118,14 +118,17 @@ class MongoEvaluations:
         self._collection = database.collection("evaluations")
 
     async def prepare(self) -> None:
-        """Makes the index; safe to repeat."""
+        """Makes the indexes; safe to repeat."""
         await self._collection.create_index([("round_id", ASCENDING), ("unit_id", ASCENDING), ("frozen_at", ASCENDING)])
+        line = [("round_id", ASCENDING), ("unit_id", ASCENDING), ("supersedes", ASCENDING)]
+        await self._collection.create_index(line, unique=True)
 
-    async def add(self, evaluation: Frozen) -> Frozen:
+    async def add(self, evaluation: Frozen) -> Frozen | None:
+        await self.prepare()  # seldom enough, and without its index nothing must be kept
         try:
             await self._collection.insert_one(_stored(evaluation))
         except DuplicateKeyError:
-            return await self.get(evaluation.id) or evaluation
+            return await self.get(evaluation.id)
         return evaluation
 
     async def get(self, id: str) -> Frozen | None:
@@ -144,9 +147,11 @@ def _stored(evaluation: Frozen) -> Document:
         "unit_id": evaluation.unit_id,
         "sha256": evaluation.sha256,
         "frozen_at": evaluation.frozen_at,
+        "supersedes": evaluation.supersedes,
         "body": evaluation.body,
     }
 
 
 def _frozen(row: Document) -> Frozen:
-    return Frozen(row["_id"], row["round_id"], row["unit_id"], row["sha256"], row["frozen_at"], row["body"])
+    said = (row[name] for name in ("_id", "round_id", "unit_id", "sha256", "frozen_at", "supersedes", "body"))
+    return Frozen(*said)

@@ -117,12 +117,24 @@ async def test_an_evaluation_once_kept_never_changes(evaluations: Evaluations) -
 
 
 async def test_evaluations_are_listed_by_unit_and_round_oldest_first(evaluations: Evaluations) -> None:
-    rows = [seal(evaluation(index=n, frozen_at=f"2023-03-0{n}T00:00:00.000000Z")) for n in (2, 1)]
+    first = seal(evaluation(index=1))
+    second = seal(evaluation(index=2, frozen_at="2023-03-02T00:00:00.000000Z", supersedes=first.id))
     nation = seal(evaluation(None))
-    for row in [*rows, nation]:
-        await evaluations.add(row)
-    assert await evaluations.of("2023-1", "linzi") == rows[::-1]
+    for row in [second, first, nation]:
+        assert await evaluations.add(row) == row
+    assert await evaluations.of("2023-1", "linzi") == [first, second]
     assert await evaluations.of("2023-1", None) == [nation]
+
+
+async def test_an_evaluation_is_superseded_by_one_other_at_most(evaluations: Evaluations) -> None:
+    first = seal(evaluation())
+    await evaluations.add(first)
+    assert await evaluations.add(seal(evaluation(index=80.0))) is None  # only one can be the first
+    second, other = (seal(evaluation(index=index, supersedes=first.id)) for index in (80.0, 90.0))
+    assert await evaluations.add(second) == second
+    assert await evaluations.add(other) is None
+    assert await evaluations.add(second) == second
+    assert await evaluations.get(other.id) is None
 
 
 async def test_a_generation_is_dropped_alone(store_settings: Settings) -> None:

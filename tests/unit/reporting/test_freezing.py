@@ -1,11 +1,13 @@
 """An evaluation is made at one cut-off, or not at all; once frozen it can be proven."""
 
 import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from services.reporting.freezing import Freezer, genuine
+from services.reporting.freezing import Freezer, Frozen, genuine, last_of
 from services.reporting.handlers import on_events
 from services.reporting.projections import project
 from services.reporting.stores.memory import MemoryEvaluations, MemoryReadModels
@@ -16,6 +18,7 @@ from shared.events.base import Stage
 from shared.registry import Registry
 from shared.rulesets import load
 from tests.builders import ENTERPRISE, NOON, ROUND, UNIT, guidance_recorded, inspection_submitted, round_opened
+from tests.unit.reporting.registered import registry
 from tests.unit.reporting.risk_events import (
     alert,
     delivered,
@@ -104,6 +107,7 @@ async def test_freezing_again_without_news_gives_the_same_evaluation_and_news_su
     first, again = await own.freeze(ROUND, UNIT, "a"), await own.freeze(ROUND, UNIT, "b")
     assert first is not None
     assert again == first
+    await on_events(models, [delivered(inspection_submitted(2), 3), delivered(guidance_recorded(2), 4)])
     await on_events(models, [delivered(event(unit_assessed(4, index=80.0)), 4), delivered(fold_event(5), 5)])
     second = await own.freeze(ROUND, UNIT, "a")
     assert second is not None
@@ -119,6 +123,78 @@ async def test_while_scoring_lags_behind_the_log_there_is_no_evaluation() -> Non
         await freezer(models, waiting).freeze(ROUND, UNIT, "a")
     assert refused.value.part == "projection"
     assert waiting.slept == pytest.approx(1.0, abs=0.2)
+
+
+async def test_the_log_itself_has_passed_the_cut_off_too() -> None:
+    models = await county()
+    # Scoring's word on offset 3, a guidance record, is here before the record, and offset 4 has not been scored.
+    await on_events(models, [delivered(event(unit_assessed(3, index=80.0)), 4), delivered(fold_event(4), 5)])
+    found = await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    assert found is not None
+    assert found.content()["cut_off"]["inspections.v1"] == {"0": 3}
+    assert found.content()["index"] == 71.3
+    await on_events(models, [delivered(guidance_recorded(2), 3), delivered(inspection_submitted(2), 4)])
+    await on_events(models, [delivered(fold_event(5), 6)])
+    second = await freezer(models, Waiting()).freeze(ROUND, UNIT, "a")
+    assert second is not None
+    assert second.content()["cut_off"]["inspections.v1"] == {"0": 5}
+    assert len(second.content()["guidance_records"]) == 1 + len(found.content()["guidance_records"])
+
+
+class Overtaken(MemoryEvaluations):
+    """While an evaluation is being kept, others are: those in `meanwhile`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: list[Callable[[], Awaitable[Frozen | None]]] = []
+
+    async def add(self, evaluation: Frozen) -> Frozen | None:
+        if self.meanwhile:
+            await self.meanwhile.pop()()
+        return await super().add(evaluation)
+
+
+async def test_of_two_freezes_at_once_one_supersedes_the_other_and_the_line_never_forks() -> None:
+    models, evaluations = await county(), Overtaken()
+    own = replace(freezer(models, Waiting()), evaluations=evaluations)
+    first = await own.freeze(ROUND, UNIT, "a")
+    at_once = replace(own, registry=registry([], units=[UNIT]))
+    await on_events(models, [delivered(event(unit_assessed(3, index=80.0)), 4), delivered(inspection_submitted(2), 3)])
+    await on_events(models, [delivered(fold_event(4), 5)])
+    evaluations.meanwhile = [lambda: at_once.freeze(ROUND, UNIT, "b")]
+    third = await own.freeze(ROUND, UNIT, "a")
+    assert first is not None
+    assert third is not None
+    line = await evaluations.of(ROUND, UNIT)
+    assert sorted(one.supersedes or "" for one in line) == sorted(["", first.id, third.supersedes or "none"])
+    assert third == last_of(line)
+
+
+async def test_a_freeze_that_was_overtaken_by_one_with_more_in_it_answers_that_one() -> None:
+    models, evaluations = await county(), Overtaken()
+    own = replace(freezer(models, Waiting()), evaluations=evaluations)
+
+    async def news() -> Frozen | None:
+        await on_events(models, [delivered(inspection_submitted(2), 3), delivered(fold_event(4), 5)])
+        return await own.freeze(ROUND, UNIT, "b")
+
+    evaluations.meanwhile = [news]
+    found = await own.freeze(ROUND, UNIT, "a")
+    assert found is not None
+    assert found.content()["cut_off"]["inspections.v1"] == {"0": 4}
+    assert await evaluations.of(ROUND, UNIT) == [found]
+
+
+async def test_what_was_said_before_and_holds_again_supersedes_what_was_said_between() -> None:
+    models = await county()
+    own = freezer(models, Waiting())
+    between = replace(own, registry=registry([], units=[UNIT]))
+    first, second, third = [await one.freeze(ROUND, UNIT, "a") for one in (own, between, own)]
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert (first.supersedes, second.supersedes, third.supersedes) == (None, first.id, second.id)
+    assert await own.freeze(ROUND, UNIT, "b") == third
 
 
 async def test_it_waits_a_little_for_scoring_to_catch_up() -> None:

@@ -8,6 +8,7 @@ import pytest
 from services.reporting.documents import Write
 from services.reporting.generations import Live, Projector, State, rebuild
 from services.reporting.stores.memory import MemoryGenerations, MemoryReadModels
+from shared.errors import Unavailable
 
 
 class Filling:
@@ -32,7 +33,7 @@ class World:
         self.models = cache(lambda number: MemoryReadModels())
         self.filling = cache(lambda number: Filling(self.models(number)))
         self.generations = MemoryGenerations()
-        self.live = Live(self.models(1))
+        self.live = Live()
         self.projector = Projector(self.generations, self.live, self.models, lambda number, _: self.filling(number))
 
 
@@ -50,6 +51,18 @@ async def test_the_new_generation_is_switched_to_only_when_it_has_caught_up() ->
     assert world.live.models is world.models(2)
     assert world.filling(1).ended.is_set()
     assert await world.generations.state() == State(2, None, 2)
+
+
+async def test_after_a_restart_nothing_is_read_before_the_live_generation_is_known() -> None:
+    world = World()
+    await world.generations.change(State(), State(2, None, 2))
+    await world.models(1).replace_newer([Write("things", "stale", 1, {})])
+    with pytest.raises(Unavailable):
+        await world.live.get("things", "stale")
+    assert await world.live.check()
+    await world.projector.step()
+    assert await world.live.get("things", "stale") is None
+    assert await world.live.check() is None
 
 
 async def test_a_second_request_while_one_is_built_changes_nothing() -> None:

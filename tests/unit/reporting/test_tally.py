@@ -45,8 +45,9 @@ async def test_another_generation_is_counted_anew() -> None:
     world, first, second = folded(units=1, enterprises=3, rounds=1), MemoryReadModels(), MemoryReadModels()
     for batch in batches(world):
         await on_events(first, batch)
-    live = Live(first)
+    live = Live()
+    live.switch(first)
     tally = Tally(live)
     whole = await tally.seen()
-    live.models = second
+    live.switch(second)
     assert (whole > 0, await tally.seen()) == (True, 0)
