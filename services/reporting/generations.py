@@ -5,7 +5,7 @@ once.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.reporting.documents import Document, ReadModels, Where, Write
 from shared.errors import Unavailable
@@ -75,16 +75,8 @@ class Live:
     async def get_many(self, collection: str, ids: Iterable[str]) -> dict[str, Document]:
         return await self.models.get_many(collection, ids)
 
-    async def find(
-        self,
-        collection: str,
-        where: Where,
-        *,
-        sort: Sequence[str] = ("_id",),
-        limit: int = 0,
-        fields: Sequence[str] = (),
-    ) -> list[Document]:
-        return await self.models.find(collection, where, sort=sort, limit=limit, fields=fields)
+    async def find(self, collection: str, where: Where, **how: Any) -> list[Document]:
+        return await self.models.find(collection, where, **how)
 
     async def remove(self, collection: str, where: Where) -> None:
         await self.models.remove(collection, where)

@@ -166,26 +166,26 @@ class Authenticator:
         self._limit = limit
 
     def by_key(self, key: str) -> Principal | None:
-        """The principal of an API key, None for one unknown or revoked. Raises `Unavailable` as `_keys` does."""
+        """The principal of an API key, None for one unknown or revoked. Raises `Unavailable` as `_read` does."""
         digest = hash_key(key)
         if self._admin and hmac.compare_digest(digest, self._admin):
             return Principal(ADMIN_KEY_ID, Role.ADMIN, label="first key")
-        found = self._keys().key(digest)
+        found = self._read().key(digest)
         return None if found is None or found[1].get("revoked") else principal_of(*found)
 
     def by_id(self, key_id: str) -> Principal | None:
-        """The principal of a session's key id, None once the key is revoked. Raises `Unavailable` as `_keys` does."""
+        """The principal of a session's key id, None once the key is revoked. Raises `Unavailable` as `_read` does."""
         if key_id == ADMIN_KEY_ID:
             return Principal(ADMIN_KEY_ID, Role.ADMIN, label="first key") if self._admin else None
-        found = self._keys().get("keys", key_id)
+        found = self._read().get("keys", key_id)
         return None if found is None or found.get("revoked") else principal_of(key_id, found)
 
-    def _keys(self) -> Registry:
-        """Raises `Unavailable` before the registry has been read once: nobody is told that a good key is none, and no
-        revoked key slips through.
+    def _read(self) -> Registry:
+        """Raises `Unavailable` before the registry has been read once: nobody is told that a good key is none or that
+        their own units are out of scope, and no revoked key slips through.
         """
         if not self.registry.complete:
-            raise Unavailable("registry", "the keys have not been read yet", 1.0)
+            raise Unavailable("registry", "it has not been read yet", 1.0)
         return self.registry
 
     def session(self, principal: Principal) -> str:
@@ -224,11 +224,13 @@ class Authenticator:
     def _by_bearer(self, credential: str) -> Principal:
         if self._tokens is not None and self._tokens.looks_like_one(credential):
             try:
-                return self._tokens.principal(credential)
+                found = self._tokens.principal(credential)
             except BadToken as wrong:
                 raise not_signed_in(
                     f"This access token does not count: {wrong}.", f"此访问令牌无效：{wrong}。"
                 ) from wrong
+            self._read()  # a token names its area; the units in it are the registry's
+            return found
         principal = self.by_key(credential)
         if principal is None:
             raise not_signed_in("This API key is unknown or revoked.", "此密钥不存在或已被吊销。")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bson import SON
 
@@ -40,17 +41,9 @@ class Explained:
         self.reads.append(Read(collection, {"_id": "many"}, len(found), False))
         return found
 
-    async def find(
-        self,
-        collection: str,
-        where: Where,
-        *,
-        sort: Sequence[str] = ("_id",),
-        limit: int = 0,
-        fields: Sequence[str] = (),
-    ) -> list[Document]:
-        self.reads.append(await self._explained(collection, where, sort, limit))
-        return await self._models.find(collection, where, sort=sort, limit=limit, fields=fields)
+    async def find(self, collection: str, where: Where, **how: Any) -> list[Document]:
+        self.reads.append(await self._explained(collection, where, how.get("sort", ("_id",)), how.get("limit", 0)))
+        return await self._models.find(collection, where, **how)
 
     async def remove(self, collection: str, where: Where) -> None:
         self.reads.append(await self._explained(collection, where, ("_id",), 0))
