@@ -3,12 +3,14 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from services.reporting.api_evaluations import evaluation_routes
 from services.reporting.api_stream import stream_routes
+from services.reporting.as_known import as_corrected, as_corrected_answer
 from services.reporting.documents import Document
 from services.reporting.parts import Parts
 from services.reporting.queries import Reads, explain_answer, risk_answer
@@ -39,7 +41,7 @@ AsOf = Annotated[AwareDatetime, BeforeValidator(_as_text), AfterValidator(_repre
 def routes(parts: Parts) -> list[APIRouter]:
     """The service's JSON routers."""
     return [
-        _units(parts.reads),
+        _units(parts),
         _enterprises(parts.reads),
         _rounds(parts.reads),
         evaluation_routes(parts),
@@ -48,7 +50,8 @@ def routes(parts: Parts) -> list[APIRouter]:
     ]
 
 
-def _units(reads: Reads) -> APIRouter:
+def _units(parts: Parts) -> APIRouter:
+    reads = parts.reads
     router = APIRouter(prefix="/v1/units", tags=["units"])
 
     @router.get("")
@@ -60,7 +63,7 @@ def _units(reads: Reads) -> APIRouter:
 
     @router.get("/{unit_id}/risk")
     async def risk(access: Current, unit_id: str, round_id: str | None = None, as_of: AsOf | None = None) -> Document:
-        return await _risk(reads, access, unit_id, round_id, as_of)
+        return await _risk(parts, access, unit_id, round_id, as_of)
 
     @router.get("/{unit_id}/risk/explain")
     async def explain(
@@ -87,36 +90,18 @@ def _units(reads: Reads) -> APIRouter:
     return router
 
 
-async def _risk(reads: Reads, access: Access, unit_id: str, round_id: str | None, as_of: datetime | None) -> Document:
-    """As known at `as_of`, with what has been corrected since; now, without it."""
+async def _risk(parts: Parts, access: Access, unit_id: str, round_id: str | None, as_of: datetime | None) -> Document:
+    """As known at `as_of`, beside what has been corrected since; now, without it."""
     access.require(Action.READ_RISK, unit_id)
-    found = await reads.risk(unit_id, round_id, as_of)
+    found = await parts.reads.risk(unit_id, round_id, as_of)
     if found is None:
         raise not_found()
     answer = risk_answer(found["data"])
     if as_of is None:
         return answer
-    later = await reads.risk(unit_id, answer["round_id"])
-    corrections = await reads.corrections(unit_id, as_of)
-    corrected = risk_answer(later["data"]) if later else None
-    return answer | {
-        "as_known_at": as_of,
-        "corrected": corrected,
-        "corrected_since": [_correction(row) for row in corrections],
-    }
-
-
-def _correction(row: Document) -> Document:
-    kind = (
-        "superseded" if row["data"].get("supersedes") else "supplement" if row["data"].get("supplement_to") else "late"
-    )
-    return {
-        "submission_id": row["_id"],
-        "kind": kind,
-        "type": row["type"],
-        "enterprise_id": row["enterprise_id"],
-        "accepted_at": row["at"],
-    }
+    corrected = await as_corrected(parts.reads.models, found, as_of, ZoneInfo(parts.freezer.timezone))
+    may_read = access.allows(Action.READ_SUBMISSIONS, unit_id)
+    return answer | {"as_known_at": as_of} | as_corrected_answer(corrected, may_read)
 
 
 async def _findings(reads: Reads, where: dict[str, Any], limit: int, cursor: str | None) -> dict[str, Any]:

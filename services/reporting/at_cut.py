@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from services.reporting.documents import Document, ReadModels, Where
 
 Cut = Mapping[str, int]
+NO_BOUND = 2**62
 
 
 @dataclass(frozen=True, slots=True)
 class AtCut:
-    """Reads at `cut` (next offset per partition of the inspections log) and `alerts_cut` (of the alerts topic).
+    """Reads at `cut` (next offset per partition of the inspections log) and `alerts_cut` (of the alerts topic), or all
+    that is there (None).
 
     Everything derived from before the cut has been projected, and a document is only ever replaced by a later one: one
     that stands before the cut stood at it; for one beyond it, the last version before the cut is kept in its history.
@@ -20,8 +22,8 @@ class AtCut:
     """
 
     models: ReadModels
-    cut: Cut
-    alerts_cut: Cut
+    cut: Cut | None = None
+    alerts_cut: Cut | None = None
 
     async def round(self, round_id: str, unit_id: str) -> Document | None:
         """The round as opened in the unit."""
@@ -44,15 +46,15 @@ class AtCut:
         position = row["data"]["log_position"]
         if _before(self.cut, position):
             return row
-        bound = {"$lt": self.cut.get(str(position["partition"]), 0)}
-        where = {"unit_id": row["unit_id"], "round_id": row["round_id"], "order": bound}
+        bound = self._bound(str(position["partition"]))
+        where = {"unit_id": row["unit_id"], "round_id": row["round_id"], "order": {"$lt": bound}}
         found = await self.models.find("risk_history", where, sort=("-order",), limit=1)
         return found[0] if found else None
 
     async def enterprises(self, round_id: str, unit_id: str, partition: str) -> list[Document]:
         """The unit's enterprises as assessed in the round."""
         rows = await self.models.find("enterprise_rounds", {"unit_id": unit_id, "round_id": round_id})
-        bound = self.cut.get(partition, 0)
+        bound = self._bound(partition)
         found = [row for row in rows if row["order"] < bound]
         for row in rows:
             if row["order"] >= bound:
@@ -61,10 +63,10 @@ class AtCut:
         return sorted(found, key=_by_enterprise)
 
     async def findings(self, round_id: str, unit_id: str, partition: str) -> list[Document]:
-        """The findings that stand in the round of the unit, drills left out: those assessed in it, and in the unit's
-        current round those carried over that nothing has happened to since.
+        """The findings that stand in the round of the unit, drills left out: those assessed in it, those carried over
+        into it and closed, and in the unit's current round those carried over that nothing has happened to since.
         """
-        bound = self.cut.get(partition, 0)
+        bound = self._bound(partition)
         own: Where = {"unit_id": unit_id, "round_id": round_id, "drill": False, "order": {"$lt": bound}}
         found = {_finding_id(row): row for row in await self.models.find("finding_rounds", own)}
         current = await self._is_current(round_id, unit_id, bound)
@@ -79,7 +81,25 @@ class AtCut:
                 stood = current and past["standing"] and past["round_id"] < round_id
                 if past["round_id"] == round_id or stood:
                     found.setdefault(row["_id"], past)
+        for row in await self._closed_in(round_id, unit_id, bound):
+            found.setdefault(_finding_id(row), row)  # one that was opened again is among the others
         return [found[name] for name in sorted(found)]
+
+    async def _closed_in(self, round_id: str, unit_id: str, bound: int) -> list[Document]:
+        """The closings of earlier rounds' findings from the round's opening to the next one's, the last first."""
+        later: Where = {"unit_id": unit_id, "round_id": {"$gt": round_id}}
+        next_rounds = await self.models.find("rounds", later, sort=("round_id",), limit=1, fields=("round_id",))
+        begun = await self._opening(round_id, unit_id)
+        ended = min([bound, *[await self._opening(row["round_id"], unit_id) for row in next_rounds]])
+        where: Where = {"unit_id": unit_id, "order": {"$gte": begun, "$lt": ended}}
+        rows = await self.models.find("carried_closings", where, sort=("-order",))
+        return [row for row in rows if row["round_id"] < round_id]
+
+    async def _opening(self, round_id: str, unit_id: str) -> int:
+        """The offset of the round's first opening in the unit."""
+        where = {"round_id": round_id, "unit_id": unit_id}
+        (first,) = await self.models.find("round_history", where, sort=("revision",), limit=1, fields=("log_position",))
+        return int(first["log_position"]["offset"])
 
     async def alerts(self, unit_id: str) -> list[Document]:
         """The unit's alerts, drills left out."""
@@ -111,12 +131,15 @@ class AtCut:
             row = found[0] if found else None
         return row is not None and row["round_id"] == round_id
 
+    def _bound(self, partition: str) -> int:
+        return NO_BOUND if self.cut is None else self.cut.get(partition, 0)
+
     async def _last(self, collection: str, where: Where, bound: int) -> list[Document]:
         return await self.models.find(collection, {**where, "order": {"$lt": bound}}, sort=("-order",), limit=1)
 
 
-def _before(cut: Cut, position: Mapping[str, int]) -> bool:
-    return position["offset"] < cut.get(str(position["partition"]), 0)
+def _before(cut: Cut | None, position: Mapping[str, int]) -> bool:
+    return cut is None or position["offset"] < cut.get(str(position["partition"]), 0)
 
 
 def _finding_id(row: Document) -> str:

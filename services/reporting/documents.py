@@ -54,6 +54,7 @@ INDEXES = (
     Index("findings", ("enterprise_id", "drill", "_id")),
     Index("finding_rounds", ("unit_id", "round_id", "drill", "order")),
     Index("finding_history", ("finding_id", "unit_id", "order")),
+    Index("carried_closings", ("unit_id", "order")),
     Index("round_history", ("round_id", "unit_id", "revision")),
     Index("alert_steps", ("alert_id", "version")),
     Index("alerts", ("unit_id", "drill", "opened_at", "_id")),

@@ -61,12 +61,16 @@ def _finding(event: Event, data: FindingAssessed, _: Delivery) -> list[Write]:
         "standing": data.state != "closed",
         "drill": data.drill,
     }
-    past = document | {"finding_id": name}
-    return [
+    past, version = document | {"finding_id": name}, f"{name}:{order:019d}"
+    found = [
         Write("findings", name, order, document),
         Write("finding_rounds", f"{name}:{data.round_id}", order, document),
-        Write("finding_history", f"{name}:{order:019d}", order, past),
+        Write("finding_history", version, order, past),
     ]
+    if data.carried_over and data.state == "closed" and not data.drill:
+        # It keeps the round in which it was last reported: that it was closed in a later one is found here.
+        found.append(Write("carried_closings", version, order, document))
+    return found
 
 
 def _fold(event: Event, data: FoldProgressed, _: Delivery) -> list[Write]:

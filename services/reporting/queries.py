@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from services.reporting.at_cut import AtCut
 from services.reporting.documents import Document, ReadModels, stamp
-from services.reporting.round_findings import findings_in_round
 from services.reporting.rules.rates import Rate, four_rates, summed
 from services.reporting.sequences import merged, missing
 from services.reporting.tally import Tally
@@ -51,11 +51,6 @@ class Reads:
         if round_id is not None:
             return await self.models.get("unit_rounds", f"{unit_id}:{round_id}")
         return await self.models.get("units", unit_id)
-
-    async def corrections(self, unit_id: str, since: datetime, limit: int = 100) -> list[Document]:
-        """Superseding, late and supplementary submissions accepted after a time: why its figures would differ today."""
-        where = {"unit_id": unit_id, "at": {"$gt": stamp(since)}, "correction": True, "drill": False}
-        return await self.models.find("submissions", where, sort=("at",), limit=limit)
 
     async def findings(self, where: Mapping[str, Any], after: str | None, limit: int) -> list[Document]:
         """Findings that fit, by id."""
@@ -133,7 +128,7 @@ class Reads:
         if opened is None or unit is None:
             return ()
         enterprises = await self.models.find("enterprise_rounds", {"unit_id": unit_id, "round_id": round_id})
-        findings = await findings_in_round(self.models, round_id, unit_id)
+        findings = await AtCut(self.models).findings(round_id, unit_id, str(unit["data"]["log_position"]["partition"]))
         return four_rates(
             unit["data"]["counts"],
             opened["data"]["enterprises"],

@@ -132,9 +132,34 @@ LABELS = {
     "bonuses": "bonus for",
     "deductions": "deduction for",
     "ours": "This product's own",
+    "index": "Unit index",
+    "colour": "Colour",
+    "colour_without_vetoes": "Colour without vetoes",
+    "provisional": "Provisional",
+    "counts.open_major": "Open major",
+    "counts.open_ordinary": "Open ordinary",
+    "counts.overdue_major": "Overdue major",
+    "counts.overdue_ordinary": "Overdue ordinary",
+    "counts.disputed": "Findings in dispute",
+    "counts.closed": "Findings closed",
+    "counts.recurrences": "Findings that came back",
+    "counts.hazard_units": "Hazard units",
+    "counts.self_inspected": "Self-inspected",
+    "counts.re_examined": "Re-examined",
+    "counts.expert_verified": "Verified by experts",
+    "kind.superseded": "replaces an earlier one",
+    "kind.supplement": "adds to an earlier one",
+    "kind.late": "came after the window had closed",
+    "kind.reported_later": "had happened by then, reported later",
 }
 
 
 def label(code: object) -> str:
     """The English text of a code; the code itself where there is none."""
     return LABELS.get(str(code), str(code))
+
+
+def figure_name(figure: str) -> str | None:
+    """The English name of a figure as `rules.corrections` calls it; None for one that pages do not show."""
+    kind, _, name = figure.partition(".")
+    return label(name) if kind in ("components", "vetoes") else LABELS.get(figure)

@@ -1,5 +1,6 @@
 """The routes of the overview and unit pages; each reads what one page shows, within the caller's scope."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -7,7 +8,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.reporting.api import units_in_scope
+from services.reporting.as_known import AsCorrected, as_corrected
 from services.reporting.documents import Document, stamp
+from services.reporting.pages.labels import figure_name
 from services.reporting.pages.more_routes import enterprise_routes, evaluation_pages, round_routes
 from services.reporting.pages.operations_routes import operations_routes
 from services.reporting.pages.site import LISTED, Reader, Site, name_of
@@ -38,7 +41,7 @@ def _main(site: Site) -> APIRouter:
         access.require(Action.READ_RISK, unit_id)
         if access.registry.unit(unit_id) is None:
             raise not_found()
-        then = await _as_known(site, unit_id, as_of) if as_of else None
+        then = await _as_known(site, access, unit_id, as_of) if as_of else None
         return site.show(request, "unit.html", then=then, **await _unit(site, access, unit_id))
 
     return router
@@ -90,15 +93,25 @@ async def _today(site: Site, access: Access, names: list[str]) -> list[Document]
     return await site.parts.reads.came_in(site.midnight(), own, 12)
 
 
-async def _as_known(site: Site, unit_id: str, day: date) -> Document:
-    """What was known of the unit at the end of a day, and the corrections that have come since."""
+async def _as_known(site: Site, access: Access, unit_id: str, day: date) -> Document:
+    """What was known of the unit at the end of a day, and what has been corrected since."""
     moment, reads = site.end_of(day), site.parts.reads
     known = await reads.risk(unit_id, None, moment)
     return {
         "day": day,
         "data": known["data"] if known else None,
-        "corrections": await reads.corrections(unit_id, moment),
+        "corrected": _shown(await as_corrected(reads.models, known, moment, site.zone)) if known else None,
+        "may_read": access.allows(Action.READ_SUBMISSIONS, unit_id),
     }
+
+
+def _shown(found: AsCorrected) -> AsCorrected:
+    """The same with the figures that pages have a name for."""
+    rows = [(row, by) for row, by in found.differences if figure_name(row.figure)]
+    listed = [
+        replace(one, changed=[row for row in one.changed if figure_name(row.figure)]) for one in found.corrections
+    ]
+    return replace(found, differences=rows, corrections=listed)
 
 
 async def _unit(site: Site, access: Access, unit_id: str) -> dict[str, Any]:

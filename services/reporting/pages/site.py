@@ -8,7 +8,7 @@ from fastapi import Depends, Request, Response
 
 from services.reporting.bus_view import BusView
 from services.reporting.item_titles import grading_titles, item_titles
-from services.reporting.pages.labels import label
+from services.reporting.pages.labels import figure_name, label
 from services.reporting.parts import Parts
 from shared.health import Health
 from shared.http.auth import Access
@@ -37,7 +37,8 @@ class Site:
 
     def show(self, request: Request, template: str, **context: Any) -> Response:
         """The page, with the texts of codes, the time of a stamp, and percentages."""
-        known = {"label": label, "at": self.at, "percent": percent, "titles": self._titles, "gradings": self._gradings}
+        words = {"label": label, "figure_name": figure_name, "titles": self._titles, "gradings": self._gradings}
+        known = words | {"at": self.at, "percent": percent}
         return self.pages.render(request, template, **known, **context)
 
     def midnight(self) -> datetime:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.reporting.as_known import as_corrected
 from services.reporting.at_cut import AtCut
 from services.reporting.changes import ChangeFeed
 from services.reporting.facts import Facts
@@ -46,9 +47,11 @@ async def filled(store_settings: Settings) -> AsyncIterator[Explained]:
 async def read_everything(models: Explained) -> None:
     """What every route and page reads, and an evaluation at a cut from which much has moved on."""
     reads = Reads(models, Registry())
-    await reads.risk(UNIT, None, THEN)
+    known = await reads.risk(UNIT, None, THEN)
+    assert known is not None
+    corrected = await as_corrected(models, known, THEN, UTC)
+    assert corrected.corrections != []
     await reads.risk(UNIT, ROUND, THEN)
-    await reads.corrections(UNIT, THEN)
     await reads.colour_before(UNIT, THEN)
     await reads.trend(UNIT)
     await reads.recent(UNIT, 10)

@@ -6,26 +6,13 @@ import pytest
 
 from services.reporting.documents import ReadModels, Write
 from services.reporting.freezing import Evaluations, seal
-from services.reporting.stores.memory import MemoryEvaluations, MemoryReadModels
+from services.reporting.stores.memory import MemoryEvaluations
 from services.reporting.stores.mongo import MongoEvaluations, MongoReadModels
 from shared import mongo
 from shared.errors import Unavailable
 from shared.settings import Settings
 
 KINDS = ["memory", pytest.param("mongo", marks=pytest.mark.integration)]
-
-
-@pytest.fixture(params=KINDS)
-async def models(request: pytest.FixtureRequest) -> AsyncIterator[ReadModels]:
-    if request.param == "memory":
-        yield MemoryReadModels()
-        return
-    database = mongo.connect(request.getfixturevalue("store_settings"), "reporting")
-    found = MongoReadModels(database, 1)
-    await found.prepare()
-    yield found
-    await database.drop()
-    database.close()
 
 
 @pytest.fixture(params=KINDS)

@@ -72,7 +72,8 @@ def corrected(county: Counting, number: int, kill_after: int | None = None) -> N
     """Every enterprise corrects its inspection."""
     wrong = wrong_in(number)
     for place, enterprise in enumerate(county.enterprises):
-        county.inspect(enterprise, results=results(*wrong), supersedes_reason=f"synthetic {number}")
+        # No two alike: intake answers the same body again with the receipt it has given.
+        county.inspect(enterprise, results=results(*wrong), supersedes_reason=f"synthetic {county.sent}")
         if place == kill_after:
             killed(county.system)
 

@@ -3,7 +3,7 @@ trials.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from services.scoring.rules.fold import PartitionFold
@@ -35,9 +35,14 @@ def folded(
     *, seed: int = 1, units: int = 3, enterprises: int = 6, partitions: int = 3, batch: int = 20, **more: int
 ) -> Folded:
     """The log of some units through the fold, flushed every `batch` events."""
+    return folded_log(event_log(seed=seed, units=units, enterprises=enterprises, **more), partitions, batch)
+
+
+def folded_log(events: Iterable[Event], partitions: int = 1, batch: int = 1) -> Folded:
+    """A log through the fold, flushed every `batch` events."""
     found = Folded(partitions)
     folds = [PartitionFold(load(), number) for number in range(partitions)]
-    for count, event in enumerate(event_log(seed=seed, units=units, enterprises=enterprises, **more)):
+    for count, event in enumerate(events):
         number = zlib.crc32(event.key.encode()) % partitions
         folds[number].apply(event, found.add(event, number))
         if count % batch == batch - 1:

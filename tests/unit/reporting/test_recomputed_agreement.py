@@ -3,11 +3,12 @@
 Plain Python over submissions and rectifications; nothing that scoring or reporting derived is looked at.
 """
 
+import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fractions import Fraction
+from statistics import NormalDist
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -16,66 +17,13 @@ from services.reporting.handlers import on_events
 from services.reporting.stores.memory import MemoryEvaluations, MemoryReadModels
 from services.reporting.suggestions import load_suggestions
 from shared.events.envelope import Event
-from shared.events.inspections import InspectionSubmitted, RectificationReported
+from shared.events.inspections import InspectionSubmitted
 from shared.registry import Registry
 from shared.rulesets import load
 from tests.unit.reporting.folded import batches, folded
+from tests.unit.reporting.raw_findings import COUNTY, EXPERT, SELF, RawFindings
 
 ROUND, UNIT = "2023-1", "unit-00"
-SELF, COUNTY, EXPERT = "self_inspection", "re_examination", "expert_verification"
-
-
-@dataclass
-class Place:
-    """What the raw log says of one finding: by whom it was reported, and what became of it."""
-
-    enterprise: str
-    checklist: str
-    item: str
-    by: dict[str, str] = field(default_factory=dict)
-    grades: dict[str, str] = field(default_factory=dict)
-    grade: str = ""
-    closed: bool = False
-
-    @property
-    def stages(self) -> list[str]:
-        return [stage for stage in (SELF, COUNTY, EXPERT) if self.by.get(stage) == "finding"]
-
-
-def recomputed(log: list[Event]) -> dict[UUID, Place]:
-    """The findings of the round, from submissions and rectifications in their order."""
-    places: dict[UUID, Place] = {}
-    for event in log:
-        data = event.data
-        if isinstance(data, InspectionSubmitted) and data.round_id == ROUND and not data.drill:
-            _take(places, data)
-        if isinstance(data, RectificationReported) and not data.drill and data.finding_id in places:
-            closes = {"verified": True, "rejected": False}
-            places[data.finding_id].closed = closes.get(data.action, places[data.finding_id].closed)
-    return places
-
-
-def _take(places: dict[UUID, Place], data: InspectionSubmitted) -> None:
-    """The submission speaks for its stage from now on: of what it reports, of whole items and of places by reference;
-    what it leaves out of those it reported before is no longer said.
-    """
-    stage = str(data.stage)
-    answered = {row.item: str(row.outcome) for row in data.results if row.outcome != "finding" and not row.ref}
-    by_ref = {row.finding_id: str(row.outcome) for row in data.results if row.outcome != "finding" and row.ref}
-    reported = set()
-    for row in data.results:
-        if row.outcome == "finding":
-            assert row.finding_id is not None
-            place = places.setdefault(row.finding_id, Place(data.enterprise_id, data.checklist, row.item))
-            place.by[stage], place.closed = "finding", False
-            place.grades[stage] = str(row.grade or "major")
-            place.grade = _grade(place)
-            reported.add(row.finding_id)
-    for name, place in places.items():
-        if (place.enterprise, place.checklist) == (data.enterprise_id, data.checklist) and name not in reported:
-            word = by_ref.get(name) or answered.get(place.item)
-            place.by[stage] = word or "silent"
-            place.grade = _grade(place) if word else place.grade  # silence leaves the grade as it stood
 
 
 async def frozen(seed: int) -> tuple[dict[str, Any], list[Event]]:
@@ -93,7 +41,7 @@ async def frozen(seed: int) -> tuple[dict[str, Any], list[Event]]:
 @pytest.mark.parametrize("seed", range(1, 7))
 async def test_problems_and_agreement_equal_a_recomputation_from_the_raw_events(seed: int) -> None:
     content, log = await frozen(seed)
-    places = recomputed(log)
+    places = RawFindings().read(log).places
     problems, agreed = content["problems"], content["agreement"]
     by_item = Counter(f"{place.checklist}/{place.item}" for place in places.values())
     assert {row["key"]: row["total"] for row in problems["by_item"]} == by_item
@@ -102,37 +50,45 @@ async def test_problems_and_agreement_equal_a_recomputation_from_the_raw_events(
     for place in places.values():
         behind[f"{place.checklist}/{place.item}"].add(place.enterprise)
     assert {row["key"]: set(row["enterprises"]) for row in problems["by_item"]} == behind
-    stages = {stage: sum(stage in place.stages for place in places.values()) for stage in (SELF, COUNTY, EXPERT)}
+    stages = {stage: sum(stage in place.stages(ROUND) for place in places.values()) for stage in (SELF, COUNTY, EXPERT)}
     assert agreed["by_stage"] == stages
     assert {row["key"]: row["total"] for row in problems["by_stage"]} == stages
-    assert agreed["found_by"] == Counter("+".join(place.stages) for place in places.values() if place.stages)
+    assert agreed["found_by"] == Counter(
+        "+".join(place.stages(ROUND)) for place in places.values() if place.stages(ROUND)
+    )
 
 
 @pytest.mark.parametrize("seed", range(1, 7))
 async def test_honesty_strictness_and_chapman_equal_a_recomputation_from_the_raw_events(seed: int) -> None:
     content, log = await frozen(seed)
-    places, agreed = list(recomputed(log).values()), content["agreement"]
-    major = [place for place in places if place.stages and place.grade == "major"]
-    others = [place for place in major if {COUNTY, EXPERT} & set(place.stages)]
-    assert _parts(agreed["honesty"]) == (sum(SELF in place.stages for place in others), len(others))
-    expert = [place for place in major if EXPERT in place.stages]
-    assert _parts(agreed["strictness"]) == (sum(COUNTY in place.stages for place in expert), len(expert))
+    places, agreed = list(RawFindings().read(log).places.values()), content["agreement"]
+    major = [place for place in places if place.stages(ROUND) and place.grade == "major"]
+    others = [place for place in major if {COUNTY, EXPERT} & set(place.stages(ROUND))]
+    assert _parts(agreed["honesty"]) == (sum(SELF in place.stages(ROUND) for place in others), len(others))
+    expert = [place for place in major if EXPERT in place.stages(ROUND)]
+    assert _parts(agreed["strictness"]) == (sum(COUNTY in place.stages(ROUND) for place in expert), len(expert))
     by = {stage: {event.data.enterprise_id for event in log if _inspected(event, stage)} for stage in (SELF, EXPERT)}
-    both = [place.stages for place in places if place.enterprise in by[SELF] & by[EXPERT]]
+    both = [place.stages(ROUND) for place in places if place.enterprise in by[SELF] & by[EXPERT]]
     first, second = (sum(stage in stages for stages in both) for stage in (SELF, EXPERT))
     common = sum({SELF, EXPERT} <= set(stages) for stages in both)
     estimate = agreed["estimate"]
     assert (estimate["first"], estimate["second"], estimate["both"]) == (first, second, common)
     assert estimate["total"] == pytest.approx((first + 1) * (second + 1) / (common + 1) - 1)
+    assert (estimate["low"], estimate["high"]) == pytest.approx(_interval(first, second, common))
+
+
+def _interval(first: int, second: int, common: int) -> tuple[float, float]:
+    """95 % log-normal on the unseen part (Chao 1987) with Seber's variance (1970) of Chapman's estimate."""
+    missed = Fraction((first - common) * (second - common), common + 1)
+    variance = Fraction((first + 1) * (second + 1), (common + 1) ** 2) * (first - common) * (second - common)
+    sigma = math.sqrt(math.log1p(variance / (common + 2) / missed**2))
+    spread = math.exp(NormalDist().inv_cdf(0.975) * sigma)
+    found = first + second - common
+    return found + float(missed) / spread, found + float(missed) * spread
 
 
 def _parts(share: dict[str, Any]) -> tuple[int, int]:
     return share["part"], share["whole"]
-
-
-def _grade(place: Place) -> str:
-    """The highest stage's that still reports it; the last one standing when none does."""
-    return next((place.grades[stage] for stage in (EXPERT, COUNTY, SELF) if stage in place.stages), place.grade)
 
 
 def _inspected(event: Event, stage: str) -> bool:

@@ -116,6 +116,38 @@ async def test_risk_as_known_at_a_time_stands_beside_what_has_been_corrected_sin
     assert answer["corrected"]["log_position"]["offset"] > answer["log_position"]["offset"]
 
 
+async def test_who_may_not_read_submissions_sees_what_differs_but_not_by_whom(http: httpx.AsyncClient) -> None:
+    asked = {"url": "/v1/units/unit-02/risk", "params": {"as_of": "2023-03-20T00:00:00Z"}}
+    office, viewer = [(await http.get(**asked, headers=signed(role))).json() for role in ("national", "viewer")]
+    assert office["corrected_since"] != []
+    assert viewer["corrected_since"] is None
+    assert any(row["by"] for row in office["differences"])
+    assert [row | {"by": None} for row in office["differences"]] == viewer["differences"] != []
+    page = (await http.get("/units/unit-02?as_of=2023-03-20&lang=en", headers=signed("viewer"))).text
+    assert "Known then" in page
+    assert "Moved by" not in page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ("replaces", "adds to", "came after", "later")), ("zh-CN", ("替代", "补充", "补报", "事后"))],
+)
+async def test_the_page_of_a_day_names_each_figure_that_differs_and_the_corrections(
+    http: httpx.AsyncClient, language: str, words: tuple[str, ...]
+) -> None:
+    kinds = dict(zip(("superseded", "supplement", "late", "reported_later"), words, strict=True))
+    asked = {"as_of": "2023-03-20", "lang": language}
+    answer = (
+        await http.get("/v1/units/unit-01/risk?as_of=2023-03-20T23:59:59%2B08:00", headers=signed("county"))
+    ).json()
+    page = (await http.get("/units/unit-01", params=asked, headers=signed("county"))).text
+    known = page[page.index('id="known"') :]
+    assert known.count("<li>") >= len(answer["corrected_since"]) > 0
+    assert all(kinds[row["kind"]] in known for row in answer["corrected_since"])
+    index = next(row for row in answer["differences"] if row["figure"] == "index")
+    assert f"<td>{index['before']:.1f}</td><td>{index['after']:.1f}</td>" in known
+
+
 async def test_before_the_first_event_nothing_was_known(http: httpx.AsyncClient) -> None:
     answer = await http.get("/v1/units/unit-01/risk?as_of=2020-01-01T00:00:00Z", headers=signed("county"))
     assert answer.status_code == 404
