@@ -76,6 +76,23 @@ INDEXES = (
 )
 
 
+# What is told once and then stays: the history of what changes, the changes, and what was submitted. A store may try to
+# insert these first, which is cheaper than to look for an older one.
+WRITTEN_ONCE = frozenset(
+    {
+        "alert_steps",
+        "answers",
+        "carried_closings",
+        "changes",
+        "enterprise_history",
+        "finding_history",
+        "risk_history",
+        "round_history",
+        "submissions",
+    }
+)
+
+
 class ReadModels(Protocol):
     """A store of documents. `Where` is a MongoDB filter using equality, `$in`, `$ne`, `$lt`, `$lte`, `$gt` and
     `$gte` only.

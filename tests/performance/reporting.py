@@ -40,6 +40,7 @@ from tests.contract.reporting.explained import Explained
 from tests.performance.reporting_models import (
     FOR_EVALUATIONS,
     FOR_PAGES,
+    a_log_of,
     documents_of,
     fill,
     first_enterprise,
@@ -253,10 +254,10 @@ async def reads(database: mongo.Database, world: Folded, options: argparse.Names
 
 async def measure(uri: str, options: argparse.Namespace) -> list[Bar]:
     database = mongo.connect(Settings(kafka_bootstrap="127.0.0.1:1", mongo_uri=uri), "bench")
-    world = folded(units=4, enterprises=12, rounds=1)
-    bars = await reads(database, world, options)
+    bars = await reads(database, folded(units=1, enterprises=12, rounds=1), options)
     page = pages_of(MongoReadModels(database, 10), "")["unit"]
-    bars += await projection(database, world, page)
+    told(f"folding a log of {options.events} events")
+    bars += await projection(database, a_log_of(options.events), page)
     bars += await evaluations(database, options.units, options.enterprises)
     bars.append(Bar("first page, kB", await first_page(options.units), 100))
     database.close()
@@ -270,6 +271,9 @@ def main() -> int:
     parser.add_argument("--units", type=int, default=135, help="units of the national evaluation [135]")
     parser.add_argument("--enterprises", type=int, default=130, help="enterprises of each [130]")
     parser.add_argument("--rounds", type=int, default=100, help="readings of a page in each of five runs [100]")
+    parser.add_argument(
+        "--events", type=int, default=6000, help="events projected, and rebuilt from; 100000 takes half an hour [6000]"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, LocalStore(Path(folder)) as store:
         bars = asyncio.run(measure(store.uri, options))

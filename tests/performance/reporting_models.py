@@ -1,6 +1,7 @@
 """Read models for the reporting benchmark: filled straight into the store, and what each page reads of them."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -12,7 +13,7 @@ from services.reporting.queries import Reads
 from services.reporting.stores.mongo import MongoReadModels
 from shared import mongo
 from shared.registry import Registry
-from tests.unit.reporting.folded import Folded
+from tests.unit.reporting.folded import Folded, folded
 
 FILL = 5000
 TODAY = datetime(2023, 6, 1, tzinfo=UTC)
@@ -20,6 +21,13 @@ SOURCE = "unit-00"
 # What pages and what evaluations read. The histories that only a freeze under load looks into are left out.
 FOR_PAGES = ("units", "risk_history", "enterprises", "findings", "submissions")
 FOR_EVALUATIONS = ("units", "unit_rounds", "rounds", "enterprise_rounds", "finding_rounds", "findings")
+
+
+def a_log_of(events: int) -> Folded:
+    """So many events of units of twelve enterprises, with what scoring makes of them among them."""
+    of_one = len(folded(units=1, enterprises=12, rounds=1).deliveries)
+    whole = folded(units=2 + events * 11 // (of_one * 10), enterprises=12, rounds=1)  # some units have fewer
+    return replace(whole, deliveries=whole.deliveries[:events])
 
 
 async def project_all(models: MongoReadModels, parts: Iterable[Batch]) -> None:

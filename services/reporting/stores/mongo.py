@@ -4,10 +4,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from services.reporting.documents import INDEXES, Document, Where, Write
+from services.reporting.documents import INDEXES, WRITTEN_ONCE, Document, Where, Write
 from services.reporting.freezing import Frozen
 from services.reporting.generations import State
-from shared.mongo import ASCENDING, DESCENDING, BulkWriteError, Collection, Database, DuplicateKeyError, ReplaceOne
+from shared.mongo import (
+    ASCENDING,
+    DESCENDING,
+    BulkWriteError,
+    Collection,
+    Database,
+    DuplicateKeyError,
+    InsertOne,
+    ReplaceOne,
+)
 
 BULK = 500
 _DUPLICATE = 11000
@@ -34,12 +43,12 @@ class MongoReadModels:
             await self._database.collection(collection["name"]).drop()
 
     async def replace_newer(self, writes: Sequence[Write]) -> None:
-        by_collection: dict[str, list[Any]] = {}
+        by_collection: dict[str, list[Write]] = {}
         for write in writes:
-            by_collection.setdefault(write.collection, []).append(_replacement(write))
-        for name, replacements in by_collection.items():
-            for start in range(0, len(replacements), BULK):
-                await self._bulk(name, replacements[start : start + BULK])
+            by_collection.setdefault(write.collection, []).append(write)
+        for name, own in by_collection.items():
+            for start in range(0, len(own), BULK):
+                await self._write(name, own[start : start + BULK])
 
     async def get(self, collection: str, id: str) -> Document | None:
         return await self._collection(collection).find_one({"_id": id})
@@ -65,14 +74,25 @@ class MongoReadModels:
     async def remove(self, collection: str, where: Where) -> None:
         await self._collection(collection).delete_many(dict(where))
 
-    async def _bulk(self, name: str, replacements: list[Any]) -> None:
+    async def _write(self, name: str, writes: list[Write]) -> None:
+        """An upsert whose filter asks for an older document meets the id of one that is no older, and so does an
+        insert: of those, the ones that are newer after all are replaced.
+        """
+        first = _insertion if name in WRITTEN_ONCE else _replacement
+        met = await self._bulk(name, [first(write) for write in writes])
+        if met:
+            await self._bulk(name, [_replacement(writes[place], upsert=False) for place in met])
+
+    async def _bulk(self, name: str, requests: list[Any]) -> list[int]:
+        """The places of the requests that met the id of another document."""
         try:
-            await self._collection(name).bulk_write(replacements, ordered=False)
+            await self._collection(name).bulk_write(requests, ordered=False)
         except BulkWriteError as failed:
-            # The filter asks for an older document; where a newer one stands, the upsert meets its id: nothing to do.
-            others = [error for error in failed.details["writeErrors"] if error["code"] != _DUPLICATE]
-            if others or failed.details.get("writeConcernErrors"):
+            met = [error["index"] for error in failed.details["writeErrors"] if error["code"] == _DUPLICATE]
+            if len(met) < len(failed.details["writeErrors"]) or failed.details.get("writeConcernErrors"):
                 raise
+            return met
+        return []
 
     def _collection(self, name: str) -> Collection:
         return self._database.collection(self._name(name))
@@ -81,9 +101,16 @@ class MongoReadModels:
         return f"g{self.generation}_{name}"
 
 
-def _replacement(write: Write) -> Any:
-    document = {**write.document, "_id": write.id, "order": write.order}
-    return ReplaceOne({"_id": write.id, "order": {"$lte": write.order}}, document, upsert=True)
+def _insertion(write: Write) -> Any:
+    return InsertOne(_row(write))
+
+
+def _replacement(write: Write, *, upsert: bool = True) -> Any:
+    return ReplaceOne({"_id": write.id, "order": {"$lte": write.order}}, _row(write), upsert=upsert)
+
+
+def _row(write: Write) -> Document:
+    return {**write.document, "_id": write.id, "order": write.order}
 
 
 def _direction(field: str) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.reporting.documents import ReadModels, Write
+from services.reporting.documents import WRITTEN_ONCE, ReadModels, Write
 from services.reporting.freezing import Evaluations, seal
 from services.reporting.stores.memory import MemoryEvaluations
 from services.reporting.stores.mongo import MongoEvaluations, MongoReadModels
@@ -51,6 +51,20 @@ async def test_a_bulk_of_mixed_ages_keeps_every_newest(models: ReadModels) -> No
     await models.replace_newer([write(f"d{n:04d}", 5) for n in range(1200)])
     rows = await models.find("things", {})
     assert [row["order"] for row in rows] == [10 if n % 3 else 5 for n in range(1200)]
+
+
+@pytest.mark.parametrize("collection", ["things", *sorted(WRITTEN_ONCE)])
+async def test_what_is_told_again_is_there_once_and_the_highest_order_stands(
+    models: ReadModels, collection: str
+) -> None:
+    def told(name: str, order: int) -> Write:
+        return Write(collection, name, order, {"said": order})
+
+    await models.replace_newer([told("a", -5), told("b", 3)])
+    await models.replace_newer([told("a", -9), told("b", 3), told("c", 1)])
+    await models.replace_newer([told("b", 2), told("c", 4)])
+    rows = await models.find(collection, {})
+    assert [(row["_id"], row["order"], row["said"]) for row in rows] == [("a", -5, -5), ("b", 3, 3), ("c", 4, 4)]
 
 
 async def test_documents_are_found_by_equality_bounds_and_sets(models: ReadModels) -> None:

@@ -125,7 +125,7 @@ async def test_who_may_not_read_submissions_sees_what_differs_but_not_by_whom(ht
     assert [row | {"by": None} for row in office["differences"]] == viewer["differences"] != []
     page = (await http.get("/units/unit-02?as_of=2023-03-20&lang=en", headers=signed("viewer"))).text
     assert "Known then" in page
-    assert "Moved by" not in page
+    assert "Corrections in it" not in page
 
 
 @pytest.mark.parametrize(
