@@ -172,9 +172,12 @@ class Reads:
             absent = missing(merged([span for row in rows for span in row["spans"]]))
             if absent:
                 by_subject[subject] = {"subject": subject, "unit_id": rows[-1]["unit_id"], "not_projected": absent}
+        # Scoring counts within a unit: where a subject has moved to one, its sequence begins there with a jump.
+        moved = {subject for subject, rows in everywhere.items() if len(rows) > 1}
         for fold in folds:
             for subject, jumps in fold["gaps"].items():
-                by_subject.setdefault(subject, {"subject": subject})["not_scored"] = jumps
+                if subject not in moved:
+                    by_subject.setdefault(subject, {"subject": subject})["not_scored"] = jumps
         return [by_subject[name] for name in sorted(by_subject)]
 
     def _unit_line(self, id: str, row: Document | None) -> Document:

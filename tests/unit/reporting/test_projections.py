@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.reporting.handlers import on_events
+from services.reporting.queries import Reads
 from services.reporting.sequences import count, merged, missing
 from services.reporting.stores.memory import MemoryReadModels
 from shared.bus import Delivery
 from shared.events import alerts
 from shared.events.base import Colour
 from shared.events.envelope import Event
+from shared.registry import Registry
 from tests.builders import (
     ENTERPRISE,
     NOON,
@@ -157,6 +159,19 @@ async def test_every_sequence_number_is_counted_once_and_a_hole_is_seen() -> Non
     found = await models.get("subjects", f"0:{ENTERPRISE}")
     assert found is not None
     assert (found["seen"], found["gapped"], missing(found["spans"])) == (3, True, [[3, 3]])
+
+
+async def test_an_enterprise_that_goes_on_in_another_unit_has_no_gap() -> None:
+    models = MemoryReadModels()
+    moved = inspection_submitted(3, unit_id="unit-02")
+    for seq in (1, 2):
+        await on_events(models, [delivered(inspection_submitted(seq), seq)])
+    await on_events(models, [delivered(moved, 7, partition=1)])
+    other = enterprise_id(2)
+    progressed = [fold_event(3, 0, gaps={other: 1}), fold_event(8, 1, gaps={ENTERPRISE: 2})]
+    await on_events(models, [delivered(each, at) for at, each in enumerate(progressed)])
+    answer = await Reads(models, Registry()).completeness()
+    assert answer["by_enterprise"] == [{"subject": other, "not_scored": 1}]
 
 
 @given(st.sets(st.integers(1, 60)), st.sets(st.integers(1, 60)))
