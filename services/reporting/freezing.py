@@ -13,6 +13,7 @@ import rfc8785
 from services.reporting.at_cut import AtCut, Cut
 from services.reporting.documents import Document, ReadModels, stamp
 from services.reporting.facts import Facts
+from services.reporting.generations import pinned
 from services.reporting.item_titles import item_titles
 from services.reporting.rules.evaluation import UnitEvaluation, UnitFacts, evaluate_unit
 from services.reporting.rules.nation import NationalEvaluation, evaluate_nation
@@ -82,32 +83,21 @@ class Freezer:
 
         Raises `Unavailable("projection")` when not everything derived from the log as seen now has arrived in time.
         """
-        seen = await self._seen_of("inspections.v1")
+        models = pinned(self.models)
+        seen = await _seen_of(models, "inspections.v1")
         waited = 0.0
         while True:
-            cut = await self._cut(seen)
+            cut = await _cut(models, seen)
             if cut is not None:
-                return await self._build(round_id, unit_id, by, cut)
+                return await self._build(models, round_id, unit_id, by, cut)
             if waited >= self.patience_s:
                 raise Unavailable("projection", "scoring has not caught up with what has been reported", 5)
             waited += STEP_S
             await self.sleep(STEP_S)
 
-    async def _cut(self, seen: Cut) -> Cut | None:
-        """Next offset per partition up to which the log and everything derived from it are here; None while that lags
-        behind `seen`.
-        """
-        rows = await self.models.find("folds", {})
-        # `position` is the last offset scored; a cut is the next one.
-        passed = {str(row["partition"]): row["position"] + 1 for row in rows}
-        # What scoring made of the log may be here before the log itself, which is another topic.
-        read = await self._seen_of("inspections.v1")
-        cut = {partition: min(next_offset, read.get(partition, 0)) for partition, next_offset in passed.items()}
-        return cut if _covers(cut, seen) else None
-
-    async def _build(self, round_id: str, unit_id: str | None, by: str, cut: Cut) -> Frozen | None:
-        alerts_cut = await self._seen_of("alerts.v1")
-        facts = Facts(AtCut(self.models, cut, alerts_cut), self.registry, item_titles(self.rule_sets))
+    async def _build(self, models: ReadModels, round_id: str, unit_id: str | None, by: str, cut: Cut) -> Frozen | None:
+        alerts_cut = await _seen_of(models, "alerts.v1")
+        facts = Facts(AtCut(models, cut, alerts_cut), self.registry, item_titles(self.rule_sets))
         cut_off = {"inspections.v1": cut, "alerts.v1": alerts_cut}
         if unit_id is None:
             nation = await self._nation(round_id, facts)
@@ -127,11 +117,6 @@ class Freezer:
         ref = next(ref for ref in facts.unit.rule_sets if ref.id == "unit-index")
         return evaluate_unit(facts, self.rule_sets.get(ref.id, ref.version).of(UnitIndex).short_board, self.suggestions)
 
-    async def _seen_of(self, topic: str) -> Cut:
-        """What this service has seen of a topic: next offset per partition."""
-        rows = await self.models.find("progress", {"topic": topic})
-        return {str(row["partition"]): row["next"] for row in rows}
-
     async def _keep(self, evaluation: Value, cut_off: Mapping[str, Cut], by: str) -> Frozen:
         """The evaluation as the last of its line, unless that says the same or knows more already."""
         content = {
@@ -148,6 +133,25 @@ class Freezer:
             kept = await self.evaluations.add(seal({**content, "supersedes": last.id if last else None}))
             if kept is not None:
                 return kept
+
+
+async def _cut(models: ReadModels, seen: Cut) -> Cut | None:
+    """Next offset per partition up to which the log and everything derived from it are here; None while that lags
+    behind `seen`.
+    """
+    rows = await models.find("folds", {})
+    # `position` is the last offset scored; a cut is the next one.
+    passed = {str(row["partition"]): row["position"] + 1 for row in rows}
+    # What scoring made of the log may be here before the log itself, which is another topic.
+    read = await _seen_of(models, "inspections.v1")
+    cut = {partition: min(next_offset, read.get(partition, 0)) for partition, next_offset in passed.items()}
+    return cut if _covers(cut, seen) else None
+
+
+async def _seen_of(models: ReadModels, topic: str) -> Cut:
+    """What this service has seen of a topic: next offset per partition."""
+    rows = await models.find("progress", {"topic": topic})
+    return {str(row["partition"]): row["next"] for row in rows}
 
 
 def last_of(line: Sequence[Frozen]) -> Frozen | None:

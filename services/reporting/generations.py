@@ -82,6 +82,13 @@ class Live:
         await self.models.remove(collection, where)
 
 
+def pinned(models: ReadModels) -> ReadModels:
+    """The generation that is live now, for what must not be read of two: a new one may be some events behind the old
+    when it is switched to.
+    """
+    return models.models if isinstance(models, Live) else models
+
+
 class Projector:
     """Runs the projection of the live generation, and of one being built; switches when that one has caught up."""
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from services.reporting.documents import ReadModels
-from services.reporting.generations import Live
+from services.reporting.generations import pinned
 
 _SUBJECTS = "inspections.v1"
 
@@ -26,8 +26,7 @@ class Tally:
     async def seen(self) -> int:
         """Submissions seen, each once."""
         async with self._one_at_a_time:
-            # The live generation is taken once, so that no sum mixes two.
-            models = self._models.models if isinstance(self._models, Live) else self._models
+            models = pinned(self._models)
             if models is not self._generation:
                 self._generation, self._seen, self._next, self._sum = models, {}, {}, 0
             for place in await models.find("progress", {"topic": _SUBJECTS}):

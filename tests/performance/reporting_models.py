@@ -20,7 +20,7 @@ TODAY = datetime(2023, 6, 1, tzinfo=UTC)
 SOURCE = "unit-00"
 # What pages and what evaluations read. The histories that only a freeze under load looks into are left out.
 FOR_PAGES = ("units", "risk_history", "enterprises", "findings", "submissions")
-FOR_EVALUATIONS = ("units", "unit_rounds", "rounds", "enterprise_rounds", "finding_rounds", "findings")
+FOR_EVALUATIONS = ("units", "unit_rounds", "rounds", "round_history", "enterprise_rounds", "finding_rounds", "findings")
 
 
 def a_log_of(events: int) -> Folded:

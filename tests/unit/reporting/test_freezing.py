@@ -4,10 +4,13 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from services.reporting.documents import Document, Where
 from services.reporting.freezing import Freezer, Frozen, genuine, last_of
+from services.reporting.generations import Live
 from services.reporting.handlers import on_events
 from services.reporting.projections import project
 from services.reporting.stores.memory import MemoryEvaluations, MemoryReadModels
@@ -183,6 +186,31 @@ async def test_a_freeze_that_was_overtaken_by_one_with_more_in_it_answers_that_o
     assert found is not None
     assert found.content()["cut_off"]["inspections.v1"] == {"0": 4}
     assert await evaluations.of(ROUND, UNIT) == [found]
+
+
+class SwitchedTo(Live):
+    """Read models that are switched to `after` when the cut-off has been read."""
+
+    def __init__(self, before: MemoryReadModels, after: MemoryReadModels) -> None:
+        super().__init__()
+        self.switch(before)
+        self._after = after
+
+    async def find(self, collection: str, where: Where, **how: Any) -> list[Document]:
+        found = await super().find(collection, where, **how)
+        if collection == "folds":
+            self.switch(self._after)
+        return found
+
+
+async def test_an_evaluation_is_never_made_of_two_generations_of_read_models() -> None:
+    ahead, behind = await county(), await county()
+    await on_events(ahead, [delivered(inspection_submitted(2), 3)])
+    await on_events(ahead, [delivered(event(unit_assessed(3, index=80.0)), 4), delivered(fold_event(4), 5)])
+    own = replace(freezer(ahead, Waiting()), models=SwitchedTo(ahead, behind))
+    found = await own.freeze(ROUND, UNIT, "a")
+    assert found is not None
+    assert (found.content()["cut_off"]["inspections.v1"], found.content()["index"]) == ({"0": 4}, 80.0)
 
 
 async def test_what_was_said_before_and_holds_again_supersedes_what_was_said_between() -> None:
