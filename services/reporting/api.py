@@ -63,6 +63,10 @@ def _units(parts: Parts) -> APIRouter:
 
     @router.get("/{unit_id}/risk")
     async def risk(access: Current, unit_id: str, round_id: str | None = None, as_of: AsOf | None = None) -> Document:
+        """Now, in a round, or as known at a time. In the last case with what has become of it: `corrected` is the round
+        as it stands, `differences` names each figure that differs and `by` which corrections, and `corrected_since`
+        those submissions: superseding, supplementary and late ones, and what had happened by then and came later.
+        """
         return await _risk(parts, access, unit_id, round_id, as_of)
 
     @router.get("/{unit_id}/risk/explain")
