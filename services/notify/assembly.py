@@ -101,11 +101,12 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
     directory = RegistryDirectory(registry, adapters.policy, zone, adapters.calendar, adapters.operators)
     pages = Pages(PACKAGE, settings, now)
     links = AckLinks(adapters.session_secret, settings.public_url_notify, timedelta(hours=settings.ack_link_hours))
-    relay = Relay([adapters.alerts, adapters.silences], adapters.ledger, adapters.publisher)
+    replicas = Replicas(adapters.beats, settings.instance, now)
+    outboxes = [adapters.alerts, adapters.silences]
+    relay = Relay(outboxes, adapters.ledger, adapters.publisher, now, replicas.mine)
     attempts = metrics.counter(
         "keycounty_delivery_attempts_total", "Attempts at deliveries, by channel and outcome.", ("channel", "outcome")
     )
-    replicas = Replicas(adapters.beats, settings.instance, now)
     stages = Stages(
         adapters.alerts,
         adapters.ledger,

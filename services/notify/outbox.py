@@ -1,26 +1,41 @@
 """Publishes the events that are stored beside alerts and silences, keeps them as history, then forgets them there."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from time import monotonic
 
 from services.notify.ports import Ledger, Outbox
 from shared.bus import Publisher, record_of
 from shared.errors import Unavailable
+from shared.events.envelope import Event
 from shared.telemetry import log
 
 AT_ONCE = 200
 BACKSTOP_SECONDS = 2.0
 GATHER_SECONDS = 0.1
+# For so long events are left to the replica that comes first for their alert.
+LEFT_FOR = timedelta(seconds=2)
 
 
 class Relay:
-    """A part of the service; several replicas may run one each: a repeat has the same ids."""
+    """A part of the service; each replica runs one, and publishes what is its own (`mine`) or what others have left. A
+    repeat has the same ids.
+    """
 
-    def __init__(self, outboxes: Sequence[Outbox], ledger: Ledger, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        outboxes: Sequence[Outbox],
+        ledger: Ledger,
+        publisher: Publisher,
+        now: Callable[[], datetime],
+        mine: Callable[[str], bool],
+    ) -> None:
         self._outboxes = outboxes
         self._ledger = ledger
         self._publisher = publisher
+        self._now = now
+        self._mine = mine
         self._wake = asyncio.Event()
         self._stopping = False
         self._away_since: float | None = None
@@ -51,18 +66,23 @@ class Relay:
         return monotonic() - self._away_since if self._away_since is not None else 0.0
 
     async def drain(self) -> bool:
-        """Publishes what is stored now; whether there may be more: there was as much as is taken at once."""
+        """Publishes what is stored now; whether there may be more: some was, of as much as is looked at in one go."""
         self._wake.clear()
         more = False
         for outbox in self._outboxes:
             waiting = await outbox.unpublished(AT_ONCE)
-            events = [event for owned in waiting.values() for event in owned]
-            if events:
+            taken = self._taken(waiting)
+            if taken:
+                events = [event for owned in taken.values() for event in owned]
                 await self._publisher.publish([record_of(event) for event in events])
                 await self._ledger.append(events)
-                await outbox.published(waiting)
+                await outbox.published(taken)
                 more = more or len(waiting) == AT_ONCE
         return more
+
+    def _taken(self, waiting: Mapping[str, Sequence[Event]]) -> dict[str, Sequence[Event]]:
+        late = self._now() - LEFT_FOR
+        return {id: events for id, events in waiting.items() if self._mine(id) or events[0].time <= late}
 
     async def _pause(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Which replica comes first for an alert, and in which order a replica takes what is due."""
+"""Which replica comes first for an alert; in which order a replica takes what is due, and whose events it publishes."""
 
 import asyncio
 import uuid
@@ -6,11 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from services.notify.dispatch import LEFT_FOR, Dispatcher
+from services.notify.outbox import LEFT_FOR as WAITED
+from services.notify.outbox import Relay
 from services.notify.ports import Saving
 from services.notify.replicas import Replicas
 from services.notify.rules.alert import Alert, Step, StepKind
+from services.notify.rules.snapshots import enveloped, opened_event
 from services.notify.stages import Stages
-from services.notify.stores.memory import MemoryAlertStore, MemoryBeats
+from services.notify.stores.memory import MemoryAlertStore, MemoryBeats, MemoryLedger
+from shared.memory_bus import MemoryBus
 from tests.unit.notify.test_timing_and_sending import alert
 
 NOW = datetime(2023, 2, 20, 1, 0, tzinfo=UTC)
@@ -53,6 +57,27 @@ async def test_a_newcomer_sends_only_when_the_others_have_had_time_to_see_it() -
     assert not second.known
     await second.step()
     assert second.known
+
+
+async def published(stored: dict[str, datetime], own: set[str]) -> set[str]:
+    """Whose events a relay publishes; `stored`: alerts and since when their events have waited."""
+    store, bus = MemoryAlertStore(), MemoryBus()
+    for id, since in stored.items():
+        change = alert(id=id)
+        await store.insert([Saving(change, 0, enveloped(change, (opened_event(change, ()),), since))])
+    relay = Relay([store], MemoryLedger(), bus.publisher(), lambda: NOW, own.__contains__)
+    await relay.drain()
+    return stored.keys() - (await store.unpublished(100)).keys()
+
+
+async def test_a_relay_publishes_its_own_at_once_and_what_others_leave_after_a_while() -> None:
+    own, others, left = IDS[:3]
+    stored = {own: NOW, others: NOW, left: NOW - WAITED - timedelta(seconds=1)}
+    assert await published(stored, {own}) == {own, left}
+
+
+async def test_a_relay_alone_publishes_everything() -> None:
+    assert await published(dict.fromkeys(IDS[:3], NOW), set(IDS)) == set(IDS[:3])
 
 
 class Working:
