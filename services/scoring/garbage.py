@@ -1,5 +1,4 @@
-"""Python's garbage collector as a process that folds wants it. Called by wiring, and by every contender of the
-benchmark.
+"""Python's garbage collector as a process that folds wants it. Called by wiring, and by the benchmark's plain loop.
 
 A fold leaves hardly any circles behind: what it drops goes by its reference counts. What it makes stays, as state, and
 the collector would walk through it again and again to find nothing.

@@ -31,7 +31,7 @@ class Pace:
     poll: float = 0.25
     linger: float = 0.02
     linger_from: int = 50
-    max_records: int = 2000
+    max_records: int = 4000
     stop: float = 3.0
 
 

@@ -8,7 +8,6 @@ import json
 from tempfile import mkdtemp
 from typing import Any
 
-from services.scoring import garbage
 from tests.performance.meter import Meter
 from tests.performance.reduced_fold import ReducedFold
 
@@ -42,7 +41,6 @@ def main() -> None:
         meter.add(1)
         return output
 
-    garbage.seldom()
     app.dataframe(source).apply(step, stateful=True).to_topic(out)
     app.run(count=given.count)
     print(json.dumps(meter.report()))

@@ -105,12 +105,16 @@ async def test_a_killed_worker_loses_and_doubles_nothing(world: World) -> None:
 
 async def test_workers_that_join_share_the_partitions(world: World) -> None:
     workers = [await world.worker("a"), await world.worker("b")]
+
+    def shares() -> list[set[int]]:
+        return [set(worker.scorer.partitions) for worker in workers]
+
     async with asyncio.timeout(DEADLINE_S):
-        while sorted(number for worker in workers for number in worker.scorer.partitions) != [0, 1, 2]:
+        while not (all(shares()) and sorted(number for share in shares() for number in share) == [0, 1, 2]):
             await asyncio.sleep(0.05)
     await world.produce(events(10))
     await until_exact(world)
-    assert all(worker.scorer.partitions for worker in workers)
+    assert all(shares())
 
 
 async def test_bad_records_become_dead_letters_with_cause_and_place(world: World) -> None:
