@@ -11,6 +11,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from shared.bus import Delivery
 from shared.errors import Unavailable
 from shared.kafka_options import RECORD_LIMIT, connection, translated
+from shared.kafka_polling import LONGEST_S, polled
 from shared.kafka_publisher import KafkaPublisher
 from shared.settings import Settings
 from shared.telemetry import log
@@ -56,8 +57,8 @@ class KafkaConsumer:
         consumer = await self._connected()
         try:
             # Waiting out a rebalance has no end of its own when the broker goes away in the middle.
-            async with translated(), asyncio.timeout(timeout_s + 1.0):
-                fetched = await consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            async with translated(), asyncio.timeout(timeout_s + 1.0 + LONGEST_S):
+                fetched = await polled(consumer, max_records, timeout_s, lambda: self.epoch)
         except TimeoutError:
             return ()
         except Unavailable as wrong:

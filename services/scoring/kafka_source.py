@@ -2,23 +2,19 @@
 """The source topic as one member of a Kafka consumer group reads it, over aiokafka. Used through ports.Source by
 stream."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from services.scoring.kafka_options import KafkaOptions, translated
 from services.scoring.ports import Arrived, Listener
+from shared.kafka_polling import polled
 
 REBALANCE_S = 60
 MAX_POLL_S = 900
 # Of one partition at once: with a backlog about a thousand inspections, so that a transaction's own cost, some eight
 # requests, is spread over as many.
 FETCH_BYTES = 2_097_152
-# A poll that answers at once found records fetched before it; when they are few, it waits this long for those behind.
-AT_ONCE_S = 0.001
-FEW = 50
-TOP_UP_S = 0.003
 
 
 class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -62,19 +58,9 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._consumer.stop()
 
     async def poll(self, max_records: int, timeout_s: float) -> Mapping[int, Sequence[Arrived]]:
-        began = _time()
-        found = await self._getmany(max_records, timeout_s)
-        # aiokafka asks the broker again only once all it has fetched is taken: what came while the batch before was
-        # committed still waits there, behind the one record that the last answer held.
-        if 0 < sum(map(len, found.values())) < FEW and _time() - began < AT_ONCE_S:
-            for partition, records in (await self._getmany(max_records, TOP_UP_S)).items():
-                found[partition] = [*found.get(partition, ()), *records]
-        return found
-
-    async def _getmany(self, max_records: int, timeout_s: float) -> dict[int, Sequence[Arrived]]:
         with translated():
-            batches = await self._started.getmany(timeout_ms=round(timeout_s * 1000), max_records=max_records)
-        return {place.partition: records for place, records in batches.items()}
+            found = await polled(self._started, max_records, timeout_s)
+        return {place.partition: records for place, records in found.items()}
 
     def seek(self, partition: int, offset: int) -> None:
         with translated():
@@ -112,7 +98,3 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _place(self, partition: int) -> TopicPartition:
         return TopicPartition(self._options.source, partition)
-
-
-def _time() -> float:
-    return asyncio.get_running_loop().time()
