@@ -29,7 +29,7 @@ from shared.settings import Settings
 Document = dict[str, Any]
 Session = AsyncIOMotorClientSession
 T = TypeVar("T")
-INTERNAL_ERROR, OUT_OF_DISK_SPACE = 1, 14031
+INTERNAL_ERROR, OUT_OF_DISK_SPACE, DUPLICATE_KEY = 1, 14031, 11000
 FULL_RETRY_S = 30.0
 PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
 
@@ -274,9 +274,27 @@ def check(db: Database) -> Callable[[], Awaitable[str | None]]:
     return ask
 
 
+async def written(collection: Collection, requests: Sequence[Any]) -> set[int]:
+    """Writes all, in any order; the places of the requests that met an id that is there already, which stays as it was.
+    Raises `BulkWriteError` when anything else went wrong, such as a write that was not confirmed.
+    """
+    if not requests:
+        return set()
+    try:
+        await collection.bulk_write(requests, ordered=False)
+    except BulkWriteError as failure:
+        details = failure.details or {}
+        errors = details.get("writeErrors") or ()
+        if not errors or details.get("writeConcernErrors") or any(each["code"] != DUPLICATE_KEY for each in errors):
+            raise
+        return {each["index"] for each in errors}
+    return set()
+
+
 __all__ = [
     "ASCENDING",
     "DESCENDING",
+    "DUPLICATE_KEY",
     "Bucket",
     "BulkWriteError",
     "Collection",
@@ -295,4 +313,5 @@ __all__ = [
     "connect",
     "ping",
     "translated",
+    "written",
 ]

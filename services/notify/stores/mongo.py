@@ -16,16 +16,15 @@ from shared.events.envelope import Event
 from shared.mongo import (
     ASCENDING,
     DESCENDING,
-    BulkWriteError,
     Collection,
     Database,
     DuplicateKeyError,
     InsertOne,
     ReplaceOne,
     UpdateOne,
+    written,
 )
 
-_DUPLICATE = 11000
 _PULLED_AT_ONCE = 10
 _STANDING = [state for state in get_args(AlertState) if state != "closed"]
 
@@ -77,7 +76,7 @@ class MongoAlertStore(MongoOutbox):
         return {row["_id"]: documents.alert_of(row) for row in rows}
 
     async def insert(self, new: Sequence[Saving]) -> set[str]:
-        known = await _inserted(self._collection, [InsertOne(_whole(saving)) for saving in new])
+        known = await written(self._collection, [InsertOne(_whole(saving)) for saving in new])
         return {new[place].alert.id for place in known}
 
     async def save(self, saving: Saving) -> bool:
@@ -90,12 +89,8 @@ class MongoAlertStore(MongoOutbox):
             UpdateOne({"_id": saving.alert.id, "version": saving.expected}, _upserted(saving), upsert=True)
             for saving in savings
         ]
-        try:
-            await self._collection.bulk_write(updates, ordered=False)
-        except BulkWriteError as failure:
-            changed = _duplicates(failure)
-            return [place not in changed for place in range(len(savings))]
-        return [True] * len(savings)
+        changed = await written(self._collection, updates)
+        return [place not in changed for place in range(len(savings))]
 
     async def due(self, now: datetime, limit: int) -> list[Alert]:
         async def until(moment: datetime) -> list[Alert]:
@@ -141,24 +136,6 @@ def _upserted(saving: Saving) -> Document:
     return _changed(saving) if saving.events else _changed(saving) | {"$setOnInsert": {OUTBOX: []}}
 
 
-async def _inserted(collection: Collection, rows: Sequence[InsertOne[Document]]) -> set[int]:
-    """Stores new documents; the places of those whose id was there already, which stay as they were."""
-    if not rows:
-        return set()
-    try:
-        await collection.bulk_write(rows, ordered=False)
-    except BulkWriteError as failure:
-        return _duplicates(failure)
-    return set()
-
-
-def _duplicates(failure: BulkWriteError) -> set[int]:
-    errors = failure.details.get("writeErrors", []) if failure.details else []
-    if not errors or any(error["code"] != _DUPLICATE for error in errors):
-        raise failure
-    return {error["index"] for error in errors}
-
-
 def _wanted(wanted: AlertFilter) -> Document:
     where = _where(wanted.scope, "opened_at", wanted.before)
     if wanted.unit_id and wanted.scope.units is not None:
@@ -201,7 +178,7 @@ class MongoLedger:
     async def record_all(self, deliveries: Sequence[Delivery]) -> None:
         # Most are first attempts: new documents go in together, replacements are committed one by one.
         rows = [InsertOne({"_id": found.id, **documents.delivery_document(found)}) for found in deliveries]
-        known = await _inserted(self._deliveries, rows)
+        known = await written(self._deliveries, rows)
         again = [
             ReplaceOne({"_id": deliveries[place].id}, documents.delivery_document(deliveries[place]))
             for place in sorted(known)
@@ -230,7 +207,7 @@ class MongoLedger:
             InsertOne({"_id": str(event.id), **documents.event_document(event), "place": place})
             for place, event in enumerate(events)
         ]
-        await _inserted(self._history, rows)
+        await written(self._history, rows)
 
     async def history(self, alert_id: str) -> list[Event]:
         found = self._history.find({"subject": alert_id}).sort([("time", ASCENDING), ("place", ASCENDING)])

@@ -10,16 +10,15 @@ from services.reporting.generations import State
 from shared.mongo import (
     ASCENDING,
     DESCENDING,
-    BulkWriteError,
     Collection,
     Database,
     DuplicateKeyError,
     InsertOne,
     ReplaceOne,
+    written,
 )
 
 BULK = 500
-_DUPLICATE = 11000
 
 
 class MongoReadModels:
@@ -79,20 +78,9 @@ class MongoReadModels:
         insert: of those, the ones that are newer after all are replaced.
         """
         first = _insertion if name in WRITTEN_ONCE else _replacement
-        met = await self._bulk(name, [first(write) for write in writes])
-        if met:
-            await self._bulk(name, [_replacement(writes[place], upsert=False) for place in met])
-
-    async def _bulk(self, name: str, requests: list[Any]) -> list[int]:
-        """The places of the requests that met the id of another document."""
-        try:
-            await self._collection(name).bulk_write(requests, ordered=False)
-        except BulkWriteError as failed:
-            met = [error["index"] for error in failed.details["writeErrors"] if error["code"] == _DUPLICATE]
-            if len(met) < len(failed.details["writeErrors"]) or failed.details.get("writeConcernErrors"):
-                raise
-            return met
-        return []
+        met = await written(self._collection(name), [first(write) for write in writes])
+        again = [_replacement(writes[place], upsert=False) for place in sorted(met)]
+        await written(self._collection(name), again)
 
     def _collection(self, name: str) -> Collection:
         return self._database.collection(self._name(name))

@@ -67,7 +67,9 @@ async def test_replicas_share_a_receivers_rate() -> None:
     clock, beats = Clock(), MemoryBeats()
     pair = [Replicas(beats, name, clock) for name in "ab"]
     tasks = [asyncio.create_task(one.run()) for one in pair]
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(10):
+        while len(beats.last) < len(pair):
+            await asyncio.sleep(0.01)
     for one in pair:
         await one.stop()
     await asyncio.gather(*tasks)
