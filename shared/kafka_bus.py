@@ -11,14 +11,16 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from shared.bus import Delivery
 from shared.errors import Unavailable
 from shared.kafka_options import RECORD_LIMIT, connection, translated
-from shared.kafka_polling import LONGEST_S, polled
 from shared.kafka_publisher import KafkaPublisher
+from shared.kafka_reading import Reading
 from shared.settings import Settings
 from shared.telemetry import log
 
 __all__ = ["KafkaConsumer", "KafkaPublisher"]
 
 Place = tuple[str, int]
+HELD = 500
+"""Records read ahead."""
 
 
 class KafkaConsumer:
@@ -36,11 +38,11 @@ class KafkaConsumer:
         self._group = group and f"{settings.topic_prefix}{group}"
         self._static = "instance" in settings.model_fields_set if static is None else static
         self._consumer: AIOKafkaConsumer | None = None
+        self._reading: Reading | None = None
         self._ours: set[Place] = set()
         self._next: dict[Place, int] = {}
         self._connecting = asyncio.Lock()
         self._log = log("consumer")
-        self.epoch = 0
 
     async def start(self) -> None:
         """Connects and joins if the broker answers; otherwise the first `poll` does."""
@@ -54,13 +56,11 @@ class KafkaConsumer:
         """Raises `Unavailable("broker")`; the next poll connects again. Records of a partition that was revoked since
         the last poll are not among those returned.
         """
-        consumer = await self._connected()
+        await self._connected()
+        assert self._reading is not None
         try:
-            # Waiting out a rebalance has no end of its own when the broker goes away in the middle.
-            async with translated(), asyncio.timeout(timeout_s + 1.0 + LONGEST_S):
-                fetched = await polled(consumer, max_records, timeout_s, lambda: self.epoch)
-        except TimeoutError:
-            return ()
+            async with translated():
+                fetched = await self._reading.take(max_records, timeout_s)
         except Unavailable as wrong:
             await self._disconnect()
             self._log.warning("consumer replaced", group=self._group, reason=wrong.detail)
@@ -114,23 +114,28 @@ class KafkaConsumer:
         for partition in consumer.assignment():
             try:
                 async with translated(), asyncio.timeout(15.0):
-                    found[self._place(partition)] = await consumer.position(partition)
+                    read = await consumer.position(partition)
             except TimeoutError as late:
                 raise Unavailable("broker", "no answer about a position") from late
             except Unavailable as wrong:
                 if not isinstance(wrong.__cause__, IllegalStateError):
                     raise
+            else:
+                held = self._reading.first(partition) if self._reading else None
+                found[self._place(partition)] = read if held is None else held
         return found
 
     def lost(self) -> None:
         """Called when partitions are taken away: nothing polled so far may be committed any more."""
-        self.epoch += 1
         self._ours.clear()
+        if self._reading is not None:
+            self._reading.forget()
 
     async def _connected(self) -> AIOKafkaConsumer:
         async with self._connecting:
             if self._consumer is None:
                 self._consumer = await self._connect()
+                self._reading = Reading(self._consumer, HELD)
             return self._consumer
 
     async def _connect(self, timeout_s: float = 30.0) -> AIOKafkaConsumer:
@@ -168,7 +173,10 @@ class KafkaConsumer:
 
     async def _disconnect(self) -> None:
         consumer, self._consumer = self._consumer, None
-        self.lost()
+        reading, self._reading = self._reading, None
+        self._ours.clear()
+        if reading is not None:
+            await reading.stop()
         if consumer is not None:
             await _close(consumer)
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from services.scoring.kafka_options import KafkaOptions, translated
+from services.scoring.kafka_polling import polled
 from services.scoring.ports import Arrived, Listener
-from shared.kafka_polling import polled
 
 REBALANCE_S = 60
 MAX_POLL_S = 900

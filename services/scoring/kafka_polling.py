@@ -1,7 +1,11 @@
-"""What a poll of a Kafka consumer takes: what is there, and what has come behind it. For kafka_bus and scoring."""
+"""What a poll of the source takes: what is there, and what has come behind it. Used by kafka_source.
+
+Other consumers read ahead (`shared.kafka_reading`); here nothing is held between polls, so that a seek is all it takes
+to read again.
+"""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -15,23 +19,18 @@ LONGEST_S = 1.0
 Found = dict[TopicPartition, Sequence[Any]]
 
 
-async def polled(
-    consumer: AIOKafkaConsumer, max_records: int, timeout_s: float, epoch: Callable[[], int] = lambda: 0
-) -> Found:
+async def polled(consumer: AIOKafkaConsumer, max_records: int, timeout_s: float) -> Found:
     """Records by partition, in order, `max_records` at most; after `timeout_s` none.
 
     aiokafka asks the broker again only once all it has fetched is taken: what came while the batch before was handled
-    still waits there, behind the one record that the last answer held. So a second look follows a quick first one. When
-    `epoch()` changes in it, partitions were taken away: what was read before is left out, and will be read again.
+    still waits there, behind the one record that the last answer held. So a second look follows a quick first one.
     """
-    before, began = epoch(), _time()
+    began = _time()
     found: Found = await consumer.getmany(timeout_ms=round(timeout_s * 1000), max_records=max_records)
     count = sum(map(len, found.values()))
     if not 0 < count < min(FEW, max_records) or _time() - began >= AT_ONCE_S:
         return found
     behind = await _behind(consumer, max_records - count)
-    if epoch() != before:
-        return behind
     return {place: [*found.get(place, ()), *behind.get(place, ())] for place in {**found, **behind}}
 
 

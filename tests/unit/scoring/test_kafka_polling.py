@@ -2,15 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from itertools import chain, repeat
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
-from shared import kafka_polling
-from shared.kafka_polling import AT_ONCE_S, FEW, TOP_UP_S, polled
+from services.scoring import kafka_polling
+from services.scoring.kafka_polling import AT_ONCE_S, FEW, TOP_UP_S, polled
 
 Answer = tuple[float, dict[int, list[int]]]  # after how many seconds, offsets by partition
 
@@ -29,8 +27,8 @@ class Consumer:
         return {TopicPartition("inspections.v1", number): offsets[:max_records] for number, offsets in found.items()}
 
 
-async def taken(consumer: Consumer, epoch: Callable[[], int] = lambda: 0, most: int = 2000) -> dict[int, list[Any]]:
-    return {place.partition: list(records) for place, records in (await polled(consumer, most, 0.25, epoch)).items()}
+async def taken(consumer: Consumer, most: int = 2000) -> dict[int, list[Any]]:
+    return {place.partition: list(records) for place, records in (await polled(consumer, most, 0.25)).items()}
 
 
 async def test_what_has_come_meanwhile_is_taken_with_what_was_fetched_before() -> None:
@@ -59,9 +57,3 @@ async def test_nothing_is_asked_again_when_nothing_came() -> None:
 async def test_a_second_look_that_hangs_does_not_take_the_first_one_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka_polling, "LONGEST_S", 0.01)
     assert await taken(Consumer((0, {0: [7]}), (60.0, {0: [8]}))) == {0: [7]}
-
-
-async def test_what_was_read_before_partitions_were_taken_away_is_left_out() -> None:
-    epochs = chain([1], repeat(2))
-    consumer = Consumer((0, {0: [7], 1: [4]}), (0, {1: [4, 5]}))
-    assert await taken(consumer, lambda: next(epochs)) == {1: [4, 5]}
