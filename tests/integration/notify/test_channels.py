@@ -4,14 +4,17 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography import x509
 from standardwebhooks.webhooks import Webhook
 
 from services.notify.channels.bots import bots, dingtalk
@@ -22,6 +25,7 @@ from services.notify.channels.webhook import WebhookChannel
 from services.notify.ports import Message
 from services.notify.rules.routing import Contact
 from shared.clock import real
+from tests.certificates import certificate
 from tests.integration.notify.sinks import Sinks
 
 MESSAGE = Message(
@@ -144,6 +148,44 @@ async def test_the_connection_goes_to_the_address_that_was_checked(sinks: Sinks)
     sent = await WebhookChannel(egress).send(to(url, sinks.secret), MESSAGE)
     assert (sent.outcome, asked) == ("delivered", ["receiver.example"])
     await egress.close()
+
+
+@pytest.fixture
+async def secured(tmp_path: Path) -> AsyncGenerator[tuple[int, ssl.SSLContext]]:
+    """The port of a receiver with the certificate of receiver.example, and who trusts it."""
+    key, chain = certificate(x509.DNSName("receiver.example"))
+    (tmp_path / "both.pem").write_text(key + chain)
+    own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    own.load_cert_chain(tmp_path / "both.pem")
+
+    async def take(_request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/x", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=own).start()
+    yield runner.addresses[0][1], ssl.create_default_context(cadata=chain)
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted", "outcome"),
+    [("receiver.example", True, "delivered"), ("another.example", True, "again"), ("receiver.example", False, "again")],
+)
+async def test_a_certificate_must_be_of_that_name_and_from_somebody_trusted(
+    secured: tuple[int, ssl.SSLContext], name: str, trusted: bool, outcome: str
+) -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    port, trust = secured
+    egress = Egress(LOCAL, real, resolve, trust if trusted else None)
+    sent = await WebhookChannel(egress).send(to(f"https://{name}:{port}/x"), MESSAGE)
+    await egress.close()
+    assert sent.outcome == outcome
+    assert sent.outcome == "delivered" or "certificate" in sent.detail.lower()
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "file:///etc/passwd", "gopher://x", "http://", "nonsense"])

@@ -1,15 +1,11 @@
 """A broker that wants TLS and a password: the settings suffice, and a wrong password or authority is refused."""
 
 from collections.abc import Generator
-from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from deploy.local.child import free_port
 from deploy.local.kafka import LocalKafka
@@ -18,39 +14,18 @@ from shared.bus import Record
 from shared.errors import Unavailable
 from shared.kafka_bus import KafkaConsumer, KafkaPublisher
 from shared.settings import Settings
+from tests.certificates import certificate
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
+HERE = x509.IPAddress(IPv4Address("127.0.0.1"))
 LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_keycounty="geheim";'
-
-
-def certificate() -> tuple[str, str]:
-    """Key and self-signed certificate of 127.0.0.1, PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "synthetic test authority")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pkcs8 = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return pkcs8.decode(), made.public_bytes(serialization.Encoding.PEM).decode()
 
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Generator[Settings]:
     """Settings for a broker with a SASL_SSL listener beside its own."""
     folder: Path = tmp_path_factory.mktemp("secured-kafka")
-    key, chain = certificate()
+    key, chain = certificate(HERE)
     (folder / "ca.pem").write_text(chain)
     plain, controller, port = free_port(), free_port(), free_port()
     listeners = f"PLAINTEXT://127.0.0.1:{plain},SASL_SSL://127.0.0.1:{port}"
@@ -100,7 +75,7 @@ async def test_a_wrong_password_is_refused_and_not_repeated_in_the_error(secured
 
 
 async def test_a_broker_of_an_unknown_authority_is_refused(secured: Settings, tmp_path: Path) -> None:
-    (tmp_path / "other.pem").write_text(certificate()[1])
+    (tmp_path / "other.pem").write_text(certificate(HERE)[1])
     publisher = KafkaPublisher(secured.model_copy(update={"kafka_ssl_cafile": tmp_path / "other.pem"}), timeout_s=5.0)
     with pytest.raises(Unavailable):
         await publisher.publish([Record("inspections.v1", b"k", b"v")])
