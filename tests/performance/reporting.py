@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from shared.registry import Registry
 from shared.rulesets import load
 from shared.settings import Settings
 from tests.contract.reporting.explained import Explained
+from tests.performance.bars import Bar
 from tests.performance.reporting_models import (
     FOR_EVALUATIONS,
     FOR_PAGES,
@@ -60,23 +60,6 @@ SINGLES = 15
 OTHERS = ("unit_rounds", "folds", "progress")
 # Of a page: what a reader may wait longer while the read models are built anew beside it.
 UNDISTURBED = 1.3
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A figure with its bar; `most` False: at least."""
-
-    name: str
-    value: float
-    bar: float
-    most: bool = True
-
-    @property
-    def met(self) -> bool:
-        return self.value <= self.bar if self.most else self.value >= self.bar
-
-    def row(self) -> dict[str, Any]:
-        return {"value": round(self.value, 4), "bar": self.bar, "at": "most" if self.most else "least", "met": self.met}
 
 
 async def seconds(work: Awaitable[Any]) -> float:
@@ -279,15 +262,14 @@ def main() -> int:
         bars = asyncio.run(measure(store.uri, options))
     table = Table("figure", "measured", "bar", "")
     for bar in bars:
-        sign = "<=" if bar.most else ">="
-        table.add_row(bar.name, f"{bar.value:.3f}", f"{sign} {bar.bar:g}", "met" if bar.met else "MISSED")
+        table.add_row(bar.name, bar.measured, bar.text, "met" if bar.met else "MISSED")
     Console(width=110).print(table)
     passed = all(bar.met for bar in bars)
     found = {
         "name": "bench-reporting",
         "passed": passed,
         "sizes": vars(options),
-        "bars": {b.name: b.row() for b in bars},
+        "bars": {b.name: b.as_json() for b in bars},
     }
     print(json.dumps(found))
     return 0 if passed else 1
