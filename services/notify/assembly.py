@@ -20,6 +20,7 @@ from services.notify.handlers import Handlers
 from services.notify.links import AckLinks
 from services.notify.messages import MessageWriter
 from services.notify.notices import Notices
+from services.notify.opening import Opening
 from services.notify.outbox import Relay
 from services.notify.pages.acknowledging import AckPages
 from services.notify.pages.routes import DutyPages
@@ -140,7 +141,8 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
         dispatcher.offer(alert for alert in alerts if _due(alert, now()))
         relay.wake()
 
-    handlers = Handlers(adapters.alerts, directory, now, stored)
+    opening = Opening(adapters.alerts, adapters.silences, stages.claims, dispatcher, now)
+    handlers = Handlers(adapters.alerts, directory, now, opening.store, stored)
     consuming = Consuming(
         "notify", adapters.hazards, adapters.publisher, handlers.on_hazards, metrics=metrics, health=health
     )

@@ -2,20 +2,26 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
+from typing import Any
 
+from services.notify.claiming import Claimed
 from services.notify.ports import AlertStore
 from services.notify.rules.alert import Alert
+from services.notify.rules.silences import Silence
 from services.notify.rules.steps import LEASE, due_step
 from services.notify.stages import Stages
 from shared.errors import Unavailable
 from shared.telemetry import log
 
 POLL_SECONDS = 0.25
-LOOK_SECONDS = 1.0
+# A look at what is due costs as much as a claim: while alerts come and go, one in so long, not one for each.
+BUSY_SECONDS = 0.2
+LONGEST_SECONDS = 1.0
 # For so long a due alert is left to the replica that comes first for it.
 LEFT_FOR = timedelta(seconds=1)
 AWAY_SECONDS = 1.0
@@ -44,6 +50,7 @@ class Dispatcher:
         self._mine = mine
         self._running: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, Alert] = {}
+        self._kept_free = 0
         self._wake = asyncio.Event()
         self._stopping = False
         self._took_back = False
@@ -51,7 +58,8 @@ class Dispatcher:
         self._log = log("dispatch")
         self.oldest_due: datetime | None = None
         self._away_since: datetime | None = None
-        self._looked_at = monotonic()
+        self._looked_at = 0.0
+        self._more = False
 
     def offer(self, alerts: Iterable[Alert]) -> None:
         """Alerts just stored with a due step; what has no room here is found in the store, by others too. Those of
@@ -60,7 +68,24 @@ class Dispatcher:
         for alert in alerts:
             if len(self._waiting) < (2 * self._at_once if self._mine(alert.id) else self._room):
                 self._waiting[alert.id] = alert
+            else:
+                self._more = True
         self._wake.set()
+
+    @contextmanager
+    def keeping_room(self, wanted: int) -> Generator[int]:
+        """For how many of so many alerts there is room now; it is kept free for `begin` until the end of the block."""
+        count = max(0, min(wanted, self._room)) if self._ready() and not self._stopping else 0
+        self._kept_free += count
+        try:
+            yield count
+        finally:
+            self._kept_free -= count
+            self._wake.set()
+
+    def begin(self, claimed: Claimed, silences: Sequence[Silence]) -> None:
+        """Sends what was stored already claimed, unless it is silenced."""
+        self._under_way(claimed.alert.id, self._stages.send_first(claimed, silences))
 
     async def run(self) -> None:
         """Until `stop`. A bug in a stage ends it with that error."""
@@ -103,8 +128,7 @@ class Dispatcher:
         if not self._took_back:
             await self._take_back()
         self._start()
-        # A flood of new alerts must not keep what is due of the old ones waiting.
-        if (not self._waiting and self._room > 0) or monotonic() - self._looked_at > LOOK_SECONDS:
+        if self._worth_a_look():
             await self._look()
             self._start()
         if not self._waiting or self._room <= 0:
@@ -120,12 +144,21 @@ class Dispatcher:
                 self._waiting[alert.id] = alert
         self._took_back = True
 
+    def _worth_a_look(self) -> bool:
+        since = monotonic() - self._looked_at
+        if not self._waiting and self._room > 0:
+            return self._more or since >= BUSY_SECONDS
+        # A flood of new alerts must not keep what is due of the old ones waiting.
+        return since > LONGEST_SECONDS
+
     async def _look(self) -> None:
         self._looked_at = monotonic()
-        found = await self._alerts.due(self._now(), 4 * self._at_once)
+        limit, most = 4 * self._at_once, 2 * self._at_once
+        found = await self._alerts.due(self._now(), limit)
         self.oldest_due = found[0].next_due if found else None
-        fresh = [alert for alert in found if alert.id not in self._running]
-        due = {alert.id: alert for alert in self._in_turn(fresh)[: 2 * self._at_once]}
+        own = self._in_turn([alert for alert in found if alert.id not in self._running])
+        self._more = len(found) == limit or len(own) > most
+        due = {alert.id: alert for alert in own[:most]}
         self._waiting = due | {id: alert for id, alert in self._waiting.items() if id not in due}
 
     def _in_turn(self, due: Sequence[Alert]) -> list[Alert]:
@@ -145,21 +178,24 @@ class Dispatcher:
 
     @property
     def _room(self) -> int:
-        return self._at_once - len(self._running)
+        return self._at_once - len(self._running) - self._kept_free
 
     def _start(self) -> None:
-        for id in list(self._waiting)[: self._room]:
+        for id in list(self._waiting)[: max(0, self._room)]:
             alert = self._waiting.pop(id)
             if id not in self._running:
-                task = asyncio.create_task(self._work(alert), name=f"alert {id}")
-                self._running[id] = task
-                task.add_done_callback(partial(self._ended, id))
+                self._under_way(id, self._stages.work(alert))
 
-    async def _work(self, alert: Alert) -> None:
+    def _under_way(self, id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._patient(id, work), name=f"alert {id}")
+        self._running[id] = task
+        task.add_done_callback(partial(self._ended, id))
+
+    async def _patient(self, id: str, work: Awaitable[None]) -> None:
         try:
-            await self._stages.work(alert)
+            await work
         except Unavailable as wrong:
-            self._log.warning("step not finished", alert=alert.id, part=wrong.part, detail=wrong.detail)
+            self._log.warning("step not finished", alert=id, part=wrong.part, detail=wrong.detail)
 
     def _ended(self, id: str, task: asyncio.Task[None]) -> None:
         self._running.pop(id, None)
@@ -168,8 +204,9 @@ class Dispatcher:
             self._bug, self._stopping = task.exception(), True
 
     async def _pause(self) -> None:
+        seconds = BUSY_SECONDS if self._running else POLL_SECONDS
         try:
-            async with asyncio.timeout(POLL_SECONDS * random.uniform(0.8, 1.2)):
+            async with asyncio.timeout(seconds * random.uniform(0.8, 1.2)):
                 await self._wake.wait()
         except TimeoutError:
             pass

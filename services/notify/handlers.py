@@ -2,7 +2,9 @@
 events are stored with the alert and leave through the outbox.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.notify.ports import AlertStore, Directory, Saving
@@ -17,6 +19,16 @@ from shared.events.envelope import Event, make
 from shared.events.hazards import HazardCleared, HazardRaised
 
 Decide = Callable[[Alert], Change]
+Open = Callable[[Sequence[Change]], Awaitable[list[Alert]]]
+"""Stores new alerts; those that were not there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an event says of a hazard."""
+
+    data: HazardRaised | HazardCleared
+    correlation_id: str | None
 
 
 class Handlers:
@@ -27,23 +39,28 @@ class Handlers:
         alerts: AlertStore,
         directory: Directory,
         now: Callable[[], datetime],
+        open_: Open,
         stored: Callable[[Iterable[Alert]], None] = lambda _: None,
     ) -> None:
         self.alerts = alerts
         self.directory = directory
         self.now = now
+        self.open = open_
         self.stored = stored
 
     async def on_hazards(self, batch: Sequence[tuple[Delivery, Event]]) -> Sequence[Event]:
-        """A batch of `hazards.v1` in order. Its alerts and their steps are stored when this returns."""
-        ids = {str(event.data.hazard_id) for _, event in batch if isinstance(event.data, HazardRaised | HazardCleared)}
-        known = await self.alerts.get(ids)
-        new: dict[str, Saving] = {}
-        changed: list[Alert] = []
-        for _, event in batch:
-            await self._on_hazard(event, known, new, changed)
-        changed += await self._insert(new)
-        self.stored(changed)
+        """A batch of `hazards.v1`, each alert's in order. Alerts and their steps are stored when this returns."""
+        heard = _by_alert(batch)
+        # Most are new: that an alert is there already shows when it is stored, and is not asked before.
+        raised = [first for first, *_ in heard.values() if type(first.data) is HazardRaised]
+        opened = await self._open(raised) if raised else {}
+        rest = {id: events[1:] if id in opened else events for id, events in heard.items()}
+        asked = [id for id, events in rest.items() if events and id not in opened]
+        known = opened | (await self.alerts.get(asked) if asked else {})
+        for id, events in rest.items():
+            alert = known.get(id)
+            for event in events:
+                alert = await self._follow(alert, event) or alert
         return ()
 
     async def acknowledge(
@@ -83,28 +100,21 @@ class Handlers:
                 self.stored([saving.alert])
                 return saving.alert
 
-    async def _on_hazard(
-        self, event: Event, known: dict[str, Alert], new: dict[str, Saving], changed: list[Alert]
-    ) -> None:
-        data = event.data
-        if not isinstance(data, HazardRaised | HazardCleared):
-            return
-        id = str(data.hazard_id)
-        if id not in known and id not in new:
+    async def _open(self, heard: Sequence[Heard]) -> dict[str, Alert]:
+        """Those that were not there yet, by id."""
+        new = await self.open([self._opening(event) for event in heard])
+        self.stored(new)
+        return {alert.id: alert for alert in new}
+
+    async def _follow(self, alert: Alert | None, heard: Heard) -> Alert | None:
+        """The alert when this has opened or changed it."""
+        if alert is None:
             # A clearing of what never had an alert has nothing to end.
-            if isinstance(data, HazardRaised):
-                new[id] = self._opening(data, event.correlation_id)
-            return
-        if id in new:
-            # Both in one batch: the first goes into the store before the second is looked at.
-            changed += await self._insert({id: new.pop(id)})
-            known |= await self.alerts.get([id])
-        if not hazards.is_newer(known[id].position, data.log_position):
-            return
-        found = await self.change(id, lambda alert: self._decide(alert, data))
-        if found is not None:
-            known[id] = found
-            changed.append(found)
+            opened = await self._open([heard]) if isinstance(heard.data, HazardRaised) else {}
+            return opened.get(str(heard.data.hazard_id))
+        if not hazards.is_newer(alert.position, heard.data.log_position):
+            return None
+        return await self.change(alert.id, lambda current: self._decide(current, heard.data))
 
     def _decide(self, alert: Alert, data: HazardRaised | HazardCleared) -> Change:
         if not hazards.is_newer(alert.position, data.log_position):
@@ -114,21 +124,23 @@ class Handlers:
         name = self.directory.unit_name(data.unit_id)
         return hazards.updated(alert, data, name, self.directory.terms(), self.now())
 
-    def _opening(self, data: HazardRaised, correlation_id: str | None) -> Saving:
-        now, name = self.now(), self.directory.unit_name(data.unit_id)
-        route = self.directory.route_of_unit(data.unit_id, now)
-        change = hazards.opened(data, name, route, self.directory.terms(), now)
-        alert = change.alert.model_copy(update={"correlation_id": correlation_id})
-        return Saving(alert, 0, enveloped(alert, change.events, now))
-
-    async def _insert(self, new: dict[str, Saving]) -> list[Alert]:
-        """Stores new alerts. One that somebody else stored meanwhile is the same alert, from the same event."""
-        known = await self.alerts.insert(list(new.values())) if new else set()
-        return [saving.alert for id, saving in new.items() if id not in known]
+    def _opening(self, heard: Heard) -> Change:
+        data, now = heard.data, self.now()
+        assert isinstance(data, HazardRaised)
+        name, route = self.directory.unit_name(data.unit_id), self.directory.route_of_unit(data.unit_id, now)
+        return hazards.opened(data, name, route, self.directory.terms(), now, heard.correlation_id)
 
     def _saving(self, before: Alert, change: Change) -> Saving:
         after = change.alert.model_copy(update={"version": before.version + 1})
         return Saving(after, before.version, enveloped(after, change.events, self.now()))
+
+
+def _by_alert(batch: Sequence[tuple[Delivery, Event]]) -> dict[str, list[Heard]]:
+    found: defaultdict[str, list[Heard]] = defaultdict(list)
+    for _, event in batch:
+        if isinstance(event.data, HazardRaised | HazardCleared):
+            found[str(event.data.hazard_id)].append(Heard(event.data, event.correlation_id))
+    return found
 
 
 def silence_events(silence: Silence, now: datetime) -> list[Event]:

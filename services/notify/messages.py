@@ -98,8 +98,8 @@ class MessageWriter:
             id=f"msg_{id}",
             state=alert.state,
             subject=subject,
-            text=self._render("mail.txt", language, **context),
-            html=self._render("mail.html", language, **context),
+            text=self._render("mail.txt", language, **context) if contact.channel != "webhook" else "",
+            html=self._render("mail.html", language, **context) if contact.channel == "email" else "",
             payload=alert_view(alert)
             | {
                 "step": step.id,

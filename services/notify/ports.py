@@ -131,7 +131,8 @@ class SilenceStore(Outbox, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one contact is told: an id that every repeat has, a text in its language, and the alert as JSON.
+    """What one contact is told: an id that every repeat has, a text in its language, and the alert as JSON. Webhooks
+    have no text, and mails alone have HTML.
 
     `ack_url` is the contact's own link; `state` the alert's state as the message says it.
     """

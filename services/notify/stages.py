@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel
 
 from services.notify.changing import Changing, patiently
+from services.notify.claiming import Claimed, Claims
 from services.notify.failing import FailingContacts
 from services.notify.ports import (
-    AlertFilter,
     AlertStore,
     Channel,
     Composer,
@@ -23,26 +23,13 @@ from services.notify.receivers import Receivers
 from services.notify.rules import digests, steps
 from services.notify.rules.alert import Alert, Change, Step, StepKind, delivery_id
 from services.notify.rules.deliveries import Attempt, Delivery, delivery_of, event_of, message_id
-from services.notify.rules.routing import Contact, Desk, Route, recipients
-from services.notify.rules.sending import Decision, should_send
+from services.notify.rules.routing import Contact, Desk, recipients
 from services.notify.rules.silences import Silence
 from services.notify.rules.steps import ATTEMPTS, Result
 from services.notify.timely import SEND_SECONDS, send_in_time
 from services.notify.together import Together
 
-DIGEST_LENGTH = 200
 CLAIMS_IN_A_ROW = 5
-UNROUTED_PAUSE = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A step leased to this replica, with the alert and the route as they were then."""
-
-    alert: Alert
-    step: Step
-    route: Route
-    also: tuple["Claimed", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +44,7 @@ class Told:
 
 
 class Stages:
-    """Claim, decide, tell, record: the whole way of one step. `owner` is `instance/life`."""
+    """Claim, tell, record: the whole way of one step. `owner` is `instance/life`."""
 
     def __init__(
         self,
@@ -75,9 +62,9 @@ class Stages:
     ) -> None:
         self.alerts = alerts
         self._alerts = Changing(alerts, now, published)
+        self.claims = Claims(alerts, self._alerts, silences, directory, receivers, now, owner)
         self._failing = FailingContacts(self._alerts, receivers, now)
         self.ledger = ledger
-        self.silences = silences
         self.directory = directory
         self.channels = channels
         self.compose = compose
@@ -86,14 +73,21 @@ class Stages:
         self.owner = owner
         self.published = published
         self.attempted = attempted
-        self._standing = Together(self._silences_for_each)
         self._record = Together(self._record_each)
 
     async def work(self, alert: Alert) -> None:
         """Takes the alert's due step as far as it goes now. Raises `Unavailable` when the store is away."""
-        claimed = await self.claim(alert)
-        if claimed is None:
-            return
+        claimed = await self.claims.claim(alert)
+        if claimed is not None:
+            await self.send(claimed)
+
+    async def send_first(self, claimed: Claimed, silences: Sequence[Silence]) -> None:
+        """From an insert that was the claim; `silences` are those standing then. Raises `Unavailable`."""
+        if not await self.claims.given_back(claimed, silences):
+            await self.send(claimed)
+
+    async def send(self, claimed: Claimed) -> None:
+        """From a claim on. Raises `Unavailable` when the store is away."""
         if claimed.step.kind is StepKind.DIGEST:
             claimed = replace(claimed, also=await self.gather(claimed))
         told = await self.tell(claimed)
@@ -104,20 +98,16 @@ class Stages:
     async def gather(self, claimed: Claimed) -> tuple[Claimed, ...]:
         """The unit's other alerts that this digest names: all that are due, or those it named before."""
         found = []
-        for alert in digests.members(claimed.alert, claimed.step, await self._others(claimed.alert), self.now()):
+        for alert in digests.members(claimed.alert, claimed.step, await self.claims.others(claimed.alert), self.now()):
             other = await self._claim_member(alert, claimed)
             if other is not None:
                 found.append(other)
         return tuple(found)
 
-    async def _others(self, alert: Alert) -> list[Alert]:
-        waiting = AlertFilter(unit_id=alert.unit_id, states=frozenset({"open", "escalated"}))
-        return [found for found in await self.alerts.find(waiting, DIGEST_LENGTH) if found.id != alert.id]
-
     async def _claim_member(self, alert: Alert, leader: Claimed) -> Claimed | None:
         # One that somebody changes meanwhile is still named by this digest, or it would be told under another id.
         for _ in range(CLAIMS_IN_A_ROW):
-            claimed = await self.claim(alert, leader.step)
+            claimed = await self.claims.claim(alert, leader.step)
             found = (await self.alerts.get([alert.id])).get(alert.id) if claimed is None else None
             if found is None or found.version == alert.version:
                 return claimed
@@ -135,53 +125,6 @@ class Stages:
             id = delivery_id(leader.alert.id, leader.step.id, contact.authority_id, contact.id, contact.channel)
             found.append(await self._note(other, one.desk, contact, None, one.sent, message_id(str(id))))
         return found
-
-    async def claim(self, alert: Alert, digest: Step | None = None) -> Claimed | None:
-        """The due step under a lease; None when nothing is due, somebody else was faster, or it has to wait or end.
-
-        `digest`: the leading step of the digest that is to name this alert; both leases end together.
-        """
-        now = self.now()
-        instance, _, life = self.owner.rpartition("/")
-        step = steps.due_step(alert, now, instance, life)
-        if step is None or (digest is not None and step.kind is not StepKind.DIGEST):
-            return None
-        if step.kind is StepKind.DIGEST:
-            if digest is None and not digests.leads(alert, step, await self._others(alert), now):
-                return None
-            step = digests.named(alert, step, digest)
-        route = self.directory.route(alert, now)
-        later = self._later(step, route, now) if digest is None else None
-        if later is not None:
-            await self._alerts.save(alert, steps.postponed(alert, step, later))
-            return None
-        decision = await self.decide(alert, step)
-        if not decision.send:
-            await self._alerts.save(alert, self._put_by(alert, step, decision))
-            return None
-        until = digest.lease_until if digest else None
-        change = steps.claim(alert, step, route, self.directory.terms(), now, self.owner, until)
-        stored = await self._alerts.save(alert, change)
-        leased = stored.step(step.id) if stored else None
-        return Claimed(stored, leased, route) if stored and leased else None
-
-    async def decide(self, alert: Alert, step: Step) -> Decision:
-        """Should we send? Looks up what the one pure decision needs, and no more than that."""
-        now = self.now()
-        standing = await self._standing(now)
-        repeats = step.kind in (StepKind.REMINDER, StepKind.DIGEST)
-        unit_alert = await self.alerts.unit_alert(alert.unit_id, alert.drill) if repeats else None
-        return should_send(alert, step, standing, unit_alert, now)
-
-    def _put_by(self, alert: Alert, step: Step, decision: Decision) -> Change:
-        """The step held back until the decision's moment, or ended."""
-        if decision.until is not None:
-            return steps.held(alert, step, decision.until)
-        return steps.dropped(alert, step, self.directory.terms(), self.now())
-
-    async def _silences_for_each(self, asked: Sequence[datetime]) -> list[list[Silence]]:
-        standing = await self.silences.silences(min(asked))
-        return [standing] * len(asked)
 
     async def _record_each(self, deliveries: Sequence[Delivery]) -> Sequence[None]:
         await self.ledger.record_all(deliveries)
@@ -210,16 +153,6 @@ class Stages:
             return Change(done.alert, (*done.events, *events))
 
         await patiently(lambda: self._alerts.change(claimed.alert, change))
-
-    def _later(self, step: Step, route: Route, now: datetime) -> datetime | None:
-        """When to come back: nobody to tell is known yet, or every receiver has its share for now."""
-        if not route:
-            return now + UNROUTED_PAUSE
-        desks = [desk for desk in route if not step.tiers or desk.tier in step.tiers]
-        first = [contact for desk in desks[:1] for contact in recipients(desk, step.given_up)]
-        waits = [self.receivers.backlog(contact) for contact in first]
-        busy = [wait for wait in waits if wait is not None]
-        return min(busy) if busy and len(busy) == len(waits) else None
 
     async def _known(self, claimed: Claimed) -> dict[str, Delivery]:
         found = await self.ledger.of_step(claimed.alert.id, claimed.step.id)

@@ -18,7 +18,14 @@ def is_newer(known: LogPosition, found: LogPosition) -> bool:
     return found.offset > known.offset if found.partition == known.partition else True
 
 
-def opened(hazard: HazardRaised, unit_name: dict[str, str], route: Route, terms: Terms, now: datetime) -> Change:
+def opened(
+    hazard: HazardRaised,
+    unit_name: dict[str, str],
+    route: Route,
+    terms: Terms,
+    now: datetime,
+    correlation_id: str | None = None,
+) -> Change:
     """The alert of a hazard, with its first steps. A cause older than 24 h is recorded and not sent (backfill)."""
     tier, skipped = tier_at_or_above(route, "county")
     severity = severity_of(terms.policy, hazard.policy_key)
@@ -41,6 +48,7 @@ def opened(hazard: HazardRaised, unit_name: dict[str, str], route: Route, terms:
         opened_at=now,
         changed_at=now,
         position=hazard.log_position,
+        correlation_id=correlation_id,
     )
     if alert.sent:
         alert = with_statutory_clocks(with_step(alert, StepKind.FIRST, now), terms, hazard.caused_at, now)

@@ -203,6 +203,11 @@ def _later(alert: Alert, wait: timedelta, but: str) -> Alert:
     return alert.model_copy(update={"steps": steps})
 
 
+def unclaimed(step: Step) -> Step:
+    """The step of a first claim as it was before: whom it tells is worked out when it goes."""
+    return step.model_copy(update={"claimed_by": None, "lease_until": None, "claims": 0, "tiers": ()})
+
+
 def postponed(alert: Alert, step: Step, until: datetime) -> Change:
     """A step that nobody has claimed, due later."""
     return Change(replacing(alert, _released(step, until)))
@@ -224,5 +229,6 @@ __all__ = [
     "finished",
     "held",
     "postponed",
+    "unclaimed",
     "with_duty_steps",
 ]

@@ -25,7 +25,6 @@ from shared.mongo import (
     written,
 )
 
-_PULLED_AT_ONCE = 10
 _STANDING = [state for state in get_args(AlertState) if state != "closed"]
 
 
@@ -48,13 +47,9 @@ class MongoOutbox:
         return documents.events_of(row[OUTBOX]) if row else ()
 
     async def published(self, events: Mapping[str, Sequence[Event]]) -> None:
-        # Ids of events are unique over all owners: many in one statement, which the local store commits once. Not all
-        # in one: its cost there grows with their square, and claims wait for it.
-        owners = list(events)
-        for begin in range(0, len(owners), _PULLED_AT_ONCE):
-            some = owners[begin : begin + _PULLED_AT_ONCE]
-            ids = [str(event.id) for owner in some for event in events[owner]]
-            await self._collection.update_many({"_id": {"$in": some}}, {"$pull": {OUTBOX: {"id": {"$in": ids}}}})
+        # Ids of events are unique over all owners: all in one statement, which the local store commits once.
+        ids = [str(event.id) for owned in events.values() for event in owned]
+        await self._collection.update_many({"_id": {"$in": list(events)}}, {"$pull": {OUTBOX: {"id": {"$in": ids}}}})
 
 
 class MongoAlertStore(MongoOutbox):

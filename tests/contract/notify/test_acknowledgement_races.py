@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from services.notify.claiming import Claimed
 from services.notify.handlers import Handlers
 from services.notify.ports import Saving
 from services.notify.receivers import Receivers
@@ -22,7 +23,7 @@ from services.notify.rules.alert import AFTER_ANSWER, Alert
 from services.notify.rules.answers import Refused
 from services.notify.rules.routing import Contact, Desk, Route
 from services.notify.rules.timing import Terms
-from services.notify.stages import Claimed, Stages
+from services.notify.stages import Stages
 from services.notify.stores.memory import MemoryAlertStore, MemoryLedger, MemorySilences
 from services.notify.stores.mongo import MongoAlertStore
 from shared import mongo
@@ -53,6 +54,11 @@ class Fixed:
 
     def unit_name(self, unit_id: str) -> dict[str, str]:
         return {"zh": unit_id, "en": unit_id}
+
+
+async def none_opened(_new: Any) -> list[Alert]:
+    """No hazard comes in here."""
+    return []
 
 
 def replica(name: str, alerts: Any, clock: Clock) -> Stages:
@@ -87,7 +93,7 @@ class AckAgainstClaims(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.clock, self.alerts = Clock(), MemoryAlertStore()
         self.replicas = [replica(name, self.alerts, self.clock) for name in "ab"]
-        self.handlers = Handlers(self.alerts, Fixed(), self.clock)
+        self.handlers = Handlers(self.alerts, Fixed(), self.clock, none_opened)
         self.id = self.run(self._open())
         self.held: dict[str, Claimed] = {}
         self.ended: set[str] = set()
@@ -111,7 +117,7 @@ class AckAgainstClaims(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1), stale=st.booleans())
     def claim(self, which: int, stale: bool) -> None:
-        claimed = self.run(self.replicas[which].claim(self.stale if stale else self.now()))
+        claimed = self.run(self.replicas[which].claims.claim(self.stale if stale else self.now()))
         if claimed is None:
             return
         assert self.answer is None or claimed.step.kind in AFTER_ANSWER, "claimed after the acknowledgement"
@@ -186,7 +192,7 @@ async def the_claim_came_first(alerts: MongoAlertStore, seed: int) -> bool:
     clock, dice = Clock(), random.Random(seed)
     alert = alert_with_steps(clock)
     await alerts.insert([Saving(alert, 0)])
-    stages, handlers = replica("a", alerts, clock), Handlers(alerts, Fixed(), clock)
+    stages, handlers = replica("a", alerts, clock), Handlers(alerts, Fixed(), clock, none_opened)
 
     async def late(work: Any, most: float) -> Any:
         await asyncio.sleep(dice.uniform(0, most))
@@ -194,12 +200,12 @@ async def the_claim_came_first(alerts: MongoAlertStore, seed: int) -> bool:
 
     # An acknowledgement reads before it writes: with less delay it comes first about as often.
     claimed, answered = await asyncio.gather(
-        late(stages.claim(alert), 0.25), late(handlers.acknowledge(alert.id, "me", "", "api", None), 0.02)
+        late(stages.claims.claim(alert), 0.25), late(handlers.acknowledge(alert.id, "me", "", "api", None), 0.02)
     )
     assert answered is not None
     assert answered[1] == ((claimed.step.id,) if claimed else ())
     stored = (await alerts.get([alert.id]))[alert.id]
     assert stored.state == "acknowledged"
-    assert await stages.claim(stored) is None
+    assert await stages.claims.claim(stored) is None
     assert steps.due_step(stored, clock(), "b", "1") is None
     return claimed is not None

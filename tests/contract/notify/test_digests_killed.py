@@ -48,7 +48,7 @@ class Digests:
             await stages.work(self.alerts.alerts[id])
 
     async def dies_after_sending(self, leader: str) -> None:
-        claimed = await self.a.claim(self.alerts.alerts[leader])
+        claimed = await self.a.claims.claim(self.alerts.alerts[leader])
         assert claimed is not None
         await self.a.tell(replace(claimed, also=await self.a.gather(claimed)))
         # The record of the attempt is lost with the replica.

@@ -224,7 +224,7 @@ async def test_a_link_in_a_late_message_is_as_fresh_as_the_message(tmp_path: Pat
 
 
 async def test_times_among_the_facts_are_told_as_the_clock_on_the_wall_shows_them(world: World) -> None:
-    await world.register()
+    await world.register(channel="email")
     facts = {"occurred_at": "2023-02-19T23:30:00+00:00", "place": "2023-02-19T23:30:00+00:00"}
     await world.publish(world.hazard("accident.ordinary", subject="a-1", facts=facts))
     (message,) = await world.told("county")

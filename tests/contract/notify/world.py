@@ -185,10 +185,14 @@ class World:
         await asyncio.wait_for(asyncio.gather(*self._tasks), 10)
         await self.http.aclose()
 
-    def kill(self) -> None:
-        """As kill -9 does: nothing it does from here on is seen."""
-        for task in [*self._tasks, *self.notify.dispatcher.running]:
+    async def kill(self) -> None:
+        """As kill -9 does: nothing it does from here on is seen, and the bus gives its partitions to others."""
+        tasks = [*self._tasks, *self.notify.dispatcher.running]
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks = []
+        await self.adapters.hazards.stop()
 
     async def put(self, kind: str, id: str, found: dict[str, Any]) -> None:
         """A registry object, as intake publishes it."""

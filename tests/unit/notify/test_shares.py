@@ -2,18 +2,22 @@
 
 import asyncio
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from services.notify.dispatch import LEFT_FOR, Dispatcher
+import pytest
+
+from services.notify.dispatch import BUSY_SECONDS, LEFT_FOR, Dispatcher
+from services.notify.outbox import FEWEST, SHARE, Relay
 from services.notify.outbox import LEFT_FOR as WAITED
-from services.notify.outbox import Relay
 from services.notify.ports import Saving
 from services.notify.replicas import Replicas
 from services.notify.rules.alert import Alert, Step, StepKind
 from services.notify.rules.snapshots import enveloped, opened_event
 from services.notify.stages import Stages
 from services.notify.stores.memory import MemoryAlertStore, MemoryBeats, MemoryLedger
+from shared.events.envelope import Event
 from shared.memory_bus import MemoryBus
 from tests.unit.notify.test_timing_and_sending import alert
 
@@ -80,6 +84,26 @@ async def test_a_relay_alone_publishes_everything() -> None:
     assert await published(dict.fromkeys(IDS[:3], NOW), set(IDS)) == set(IDS[:3])
 
 
+@pytest.mark.parametrize(("waiting", "pieces"), [(3, [3]), (9, [FEWEST, FEWEST, 1]), (100, [20] * SHARE)])
+async def test_a_relay_hands_on_few_at_a_time_more_when_more_wait_and_in_the_end_all(
+    waiting: int, pieces: list[int]
+) -> None:
+    published: list[int] = []
+
+    class Pieces(MemoryAlertStore):
+        async def published(self, events: Mapping[str, Sequence[Event]]) -> None:
+            published.append(len(events))
+            await super().published(events)
+
+    store = Pieces()
+    for id in IDS[:waiting]:
+        change = alert(id=id)
+        await store.insert([Saving(change, 0, enveloped(change, (opened_event(change, ()),), NOW))])
+    await Relay([store], MemoryLedger(), MemoryBus().publisher(), lambda: NOW, lambda _: True).drain()
+    assert published == pieces
+    assert await store.unpublished(200) == {}
+
+
 class Working:
     """Stages that note which alert they were given, one after the other, and take it out of what is due."""
 
@@ -109,6 +133,33 @@ async def taken(due: dict[str, datetime], own: set[str], count: int) -> list[str
     await dispatcher.stop()
     await running
     return working.taken
+
+
+async def test_alerts_that_come_and_go_cost_no_look_each() -> None:
+    looks = 0
+
+    class Looked(MemoryAlertStore):
+        async def due(self, now: datetime, limit: int) -> list[Alert]:
+            nonlocal looks
+            looks += 1
+            return await super().due(now, limit)
+
+    store = Looked()
+    working = Working(store)
+    dispatcher = Dispatcher(store, cast(Stages, working), lambda: NOW, 1, lambda: True, lambda _: True)
+    running = asyncio.create_task(dispatcher.run())
+    begin = asyncio.get_running_loop().time()
+    async with asyncio.timeout(10):
+        for id in IDS:
+            found = alert(id=id, steps=(Step(id="first-1", kind=StepKind.FIRST, due=NOW),))
+            await store.insert([Saving(found, 0, ())])
+            dispatcher.offer([found])
+            while id not in working.taken:
+                await asyncio.sleep(0)
+    took = asyncio.get_running_loop().time() - begin
+    await dispatcher.stop()
+    await running
+    assert looks <= 3 + took / BUSY_SECONDS < len(IDS)
 
 
 async def test_a_replica_takes_its_own_first_the_oldest_first() -> None:
