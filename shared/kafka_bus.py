@@ -19,8 +19,6 @@ from shared.telemetry import log
 __all__ = ["KafkaConsumer", "KafkaPublisher"]
 
 Place = tuple[str, int]
-HELD = 500
-"""Records read ahead."""
 
 
 class KafkaConsumer:
@@ -135,7 +133,7 @@ class KafkaConsumer:
         async with self._connecting:
             if self._consumer is None:
                 self._consumer = await self._connect()
-                self._reading = Reading(self._consumer, HELD)
+                self._reading = Reading(self._consumer)
             return self._consumer
 
     async def _connect(self, timeout_s: float = 30.0) -> AIOKafkaConsumer:

@@ -9,7 +9,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 WAIT_MS = 1000
-# Nobody has taken anything for so long: no more is read, so that the group sees that this member hangs.
+HELD, HELD_BYTES = 500, 16 * 1024 * 1024
+# Nobody has polled for so long: no more is read, so that the group sees that this member hangs.
 PATIENCE_S = 30.0
 
 Found = dict[TopicPartition, Sequence[Any]]
@@ -17,33 +18,36 @@ Found = dict[TopicPartition, Sequence[Any]]
 
 class Reading:
     """aiokafka asks the broker again only once all it has fetched is taken. A task of its own takes it at once, so that
-    what comes while a batch is handled is there for the next poll, and does not wait for one more. `most` records are
-    held.
+    what comes while a batch is handled is there for the next poll, and does not wait for one more. As many records are
+    held as the largest poll asked for, and no more once they have `HELD_BYTES`.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, most: int) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
-        self._most = most
+        self._most = HELD
+        self._bytes = 0
         self._held: dict[TopicPartition, deque[Any]] = {}
-        self._since = 0.0
+        self._polled_at = _time()
         self._came, self._taken = asyncio.Event(), asyncio.Event()
         self._task = asyncio.create_task(self._read(), name="reading")
 
     async def take(self, max_records: int, timeout_s: float) -> Found:
         """Records by partition, in order; after `timeout_s` none. Raises what reading raised, once all is taken."""
+        self._most = max(self._most, max_records)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._came.wait()
         if not self._held and self._task.done():
             self._task.result()
         found = self._popped(max_records)
-        self._changed()
+        self._polled()
         return found
 
     def forget(self) -> None:
         """The partitions were taken away: their new owner reads what is held here."""
         self._held.clear()
-        self._changed()
+        self._bytes = 0
+        self._polled()
 
     def first(self, place: TopicPartition) -> int | None:
         """The offset of the first record held of a partition."""
@@ -51,7 +55,7 @@ class Reading:
         return held[0].offset if held else None
 
     async def stop(self) -> None:
-        """Holds nothing any more."""
+        """Holds nothing any more. Not while somebody takes."""
         self._task.cancel()
         await asyncio.wait([self._task])
         self._held.clear()
@@ -64,8 +68,8 @@ class Reading:
                     await self._taken.wait()
                 room = self._most - self._count
                 for place, records in (await self._consumer.getmany(timeout_ms=WAIT_MS, max_records=room)).items():
-                    self._since = self._since if self._held else _time()
                     self._held.setdefault(place, deque()).extend(records)
+                    self._bytes += sum(map(_size, records))
                     self._came.set()
         finally:
             self._came.set()
@@ -75,22 +79,32 @@ class Reading:
         return sum(map(len, self._held.values()))
 
     def _enough(self) -> bool:
-        return self._count >= self._most or (bool(self._held) and _time() - self._since > PATIENCE_S)
+        hangs = _time() - self._polled_at > PATIENCE_S
+        return hangs or self._count >= self._most or self._bytes >= HELD_BYTES
 
     def _popped(self, max_records: int) -> Found:
         found: Found = {}
-        for place, records in list(self._held.items()):
-            found[place] = [records.popleft() for _ in range(min(max_records, len(records)))]
+        for place in list(self._held):
+            if not max_records:
+                break
+            # What is left of a partition goes behind the others, or a long one would keep them waiting.
+            held = self._held.pop(place)
+            found[place] = [held.popleft() for _ in range(min(max_records, len(held)))]
             max_records -= len(found[place])
-            if not records:
-                del self._held[place]
-        return {place: records for place, records in found.items() if records}
+            self._bytes -= sum(map(_size, found[place]))
+            if held:
+                self._held[place] = held
+        return found
 
-    def _changed(self) -> None:
-        self._since = _time()
+    def _polled(self) -> None:
+        self._polled_at = _time()
         self._taken.set()
         if not self._held and not self._task.done():
             self._came.clear()
+
+
+def _size(record: Any) -> int:
+    return len(record.value or b"")
 
 
 def _time() -> float:

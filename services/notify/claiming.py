@@ -82,13 +82,24 @@ class Claims:
         step = self._due(alert, now)
         return self._leased(alert, step, now) if step else None
 
+    def just_opened(self, alert: Alert) -> bool:
+        """Whether this replica, in this life, has stored it already claimed, and nothing has happened to it since."""
+        return alert.version == 1 and any(step.claimed_by == self._owner for step in alert.steps)
+
     async def given_back(self, claimed: Claimed, silences: Sequence[Silence]) -> bool:
         """Whether a first step, claimed before silences were asked, is silenced: then it waits as if never claimed."""
-        alert, step = claimed.alert, steps.unclaimed(claimed.step)
-        decision = should_send(alert, step, silences, None, self._now())
-        if not decision.send:
-            await self._changing.save(alert, self._put_by(alert, step, decision))
-        return not decision.send
+
+        def silenced(alert: Alert) -> Change | None:
+            step = alert.step(claimed.step.id)
+            if step is None or step.claimed_by != self._owner:
+                return None
+            decision = should_send(alert, step, silences, None, self._now())
+            return None if decision.send else self._put_by(alert, steps.unclaimed(step), decision)
+
+        if silenced(claimed.alert) is None:
+            return False
+        await self._changing.change(claimed.alert, silenced)
+        return True
 
     async def others(self, alert: Alert) -> list[Alert]:
         """Alerts of the same unit that nobody has answered."""

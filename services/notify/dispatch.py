@@ -74,14 +74,21 @@ class Dispatcher:
 
     @contextmanager
     def keeping_room(self, wanted: int) -> Generator[int]:
-        """For how many of so many alerts there is room now; it is kept free for `begin` until the end of the block."""
-        count = max(0, min(wanted, self._room)) if self._ready() and not self._stopping else 0
+        """For how many of so many alerts there is room now; it is kept free for `begin` until the end of the block. One
+        place is left to what is due meanwhile.
+        """
+        room = self._room - 1 if self._at_once > 1 else self._room
+        count = max(0, min(wanted, room)) if self._ready() and not self._stopping else 0
         self._kept_free += count
         try:
             yield count
         finally:
             self._kept_free -= count
             self._wake.set()
+
+    def has(self, id: str) -> bool:
+        """Whether a step of this alert is under way here."""
+        return id in self._running
 
     def begin(self, claimed: Claimed, silences: Sequence[Silence]) -> None:
         """Sends what was stored already claimed, unless it is silenced."""

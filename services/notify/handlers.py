@@ -3,9 +3,10 @@ events are stored with the alert and leave through the outbox.
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from services.notify.ports import AlertStore, Directory, Saving
 from services.notify.rules import answers, hazards
@@ -19,8 +20,12 @@ from shared.events.envelope import Event, make
 from shared.events.hazards import HazardCleared, HazardRaised
 
 Decide = Callable[[Alert], Change]
-Open = Callable[[Sequence[Change]], Awaitable[list[Alert]]]
-"""Stores new alerts; those that were not there yet."""
+
+
+class StoreNew(Protocol):
+    """Stores new alerts, and answers those that were not there yet; `begin`: their first messages may leave."""
+
+    async def __call__(self, opened: Sequence[Change], *, begin: bool) -> list[Alert]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +44,31 @@ class Handlers:
         alerts: AlertStore,
         directory: Directory,
         now: Callable[[], datetime],
-        open_: Open,
+        store_new: StoreNew,
         stored: Callable[[Iterable[Alert]], None] = lambda _: None,
     ) -> None:
         self.alerts = alerts
         self.directory = directory
         self.now = now
-        self.open = open_
+        self.store_new = store_new
         self.stored = stored
 
     async def on_hazards(self, batch: Sequence[tuple[Delivery, Event]]) -> Sequence[Event]:
         """A batch of `hazards.v1`, each alert's in order. Alerts and their steps are stored when this returns."""
         heard = _by_alert(batch)
-        # Most are new: that an alert is there already shows when it is stored, and is not asked before.
-        raised = [first for first, *_ in heard.values() if type(first.data) is HazardRaised]
-        opened = await self._open(raised) if raised else {}
-        rest = {id: events[1:] if id in opened else events for id, events in heard.items()}
-        asked = [id for id, events in rest.items() if events and id not in opened]
-        known = opened | (await self.alerts.get(asked) if asked else {})
-        for id, events in rest.items():
+        # Most are new: that an alert is there already shows when it is stored, and is not asked before. One that the
+        # batch says more of is not told before all is heard.
+        alone = [found[0] for found in heard.values() if len(found) == 1 and type(found[0].data) is HazardRaised]
+        new = await self.store_new([self._opening(one) for one in alone], begin=True) if alone else []
+        opened = {alert.id for alert in new}
+        rest = {id: found for id, found in heard.items() if id not in opened}
+        known = await self.alerts.get(rest) if rest else {}
+        for id, found in rest.items():
             alert = known.get(id)
-            for event in events:
-                alert = await self._follow(alert, event) or alert
+            for one in found:
+                alert = await self._follow(alert, one) or alert
+            new += [alert] if alert is not None and id not in known else []
+        self.stored(new)
         return ()
 
     async def acknowledge(
@@ -100,18 +108,12 @@ class Handlers:
                 self.stored([saving.alert])
                 return saving.alert
 
-    async def _open(self, heard: Sequence[Heard]) -> dict[str, Alert]:
-        """Those that were not there yet, by id."""
-        new = await self.open([self._opening(event) for event in heard])
-        self.stored(new)
-        return {alert.id: alert for alert in new}
-
     async def _follow(self, alert: Alert | None, heard: Heard) -> Alert | None:
         """The alert when this has opened or changed it."""
         if alert is None:
             # A clearing of what never had an alert has nothing to end.
-            opened = await self._open([heard]) if isinstance(heard.data, HazardRaised) else {}
-            return opened.get(str(heard.data.hazard_id))
+            raised = isinstance(heard.data, HazardRaised)
+            return next(iter(await self.store_new([self._opening(heard)], begin=False)), None) if raised else None
         if not hazards.is_newer(alert.position, heard.data.log_position):
             return None
         return await self.change(alert.id, lambda current: self._decide(current, heard.data))

@@ -71,7 +71,6 @@ class Stages:
         self.receivers = receivers
         self.now = now
         self.owner = owner
-        self.published = published
         self.attempted = attempted
         self._record = Together(self._record_each)
 

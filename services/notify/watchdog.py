@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -22,7 +23,7 @@ BEAT_SECONDS = 1.0
 
 class Watchdog:
     """A part of the service. `lags` gives seconds by name (of `LAG_NAMES`) and is read from the watchdog's thread; the
-    main loop's own beat is watched too, so that a loop that hangs is noticed. `channels` makes channels for the
+    main loop's own beat is watched too, so that a loop that hangs is noticed. `channels` opens channels for the
     watchdog's loop. `scoring` gives the seconds for which scoring has not kept up.
     """
 
@@ -30,7 +31,7 @@ class Watchdog:
         self,
         lags: Callable[[], Mapping[str, float]],
         operators: Sequence[Contact],
-        channels: Callable[[], Mapping[str, Channel]],
+        channels: Callable[[], AbstractAsyncContextManager[Mapping[str, Channel]]],
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
         every_s: float = EVERY_SECONDS,
@@ -62,15 +63,19 @@ class Watchdog:
         self._stopping.set()
 
     async def _watch(self) -> None:
-        channels, watch = self._channels(), Watch()
-        while not self._stopping.is_set():
-            lags = {**self._lags(), "event_loop": monotonic() - self._beat}
-            if self._scoring is not None:
-                lags["scoring"] = await self._scoring()
-            after, notice = look(watch, lags, self._now())
-            # What reached nobody counts as not told: it is tried again.
-            watch = after if notice is None or await self._told(notice, channels) else watch
-            await asyncio.sleep(self._every_s)
+        async with self._channels() as channels:
+            watch = Watch()
+            while not self._stopping.is_set():
+                watch = await self._looked(watch, channels)
+                await asyncio.sleep(self._every_s)
+
+    async def _looked(self, watch: Watch, channels: Mapping[str, Channel]) -> Watch:
+        lags = {**self._lags(), "event_loop": monotonic() - self._beat}
+        if self._scoring is not None:
+            lags["scoring"] = await self._scoring()
+        after, notice = look(watch, lags, self._now())
+        # What reached nobody counts as not told: it is tried again.
+        return after if notice is None or await self._told(notice, channels) else watch
 
     async def _told(self, notice: Notice, channels: Mapping[str, Channel]) -> bool:
         seconds = {name: round(lag) for name, lag in notice.complaints.items()}

@@ -2,6 +2,8 @@
 
 import asyncio
 import uuid
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from time import monotonic
 
 from services.notify.assembly import Adapters, Assembled, assemble
@@ -127,7 +129,7 @@ def build(settings: NotifySettings) -> NotifyService:
             "events_unpublished": found.relay.waiting_seconds(),
         },
         adapters.operators,
-        lambda: channels(settings, Egress(settings.egress_allow, real), key),
+        lambda: own_channels(settings, key),
         real,
         uuid.uuid4,
         # A deployment that names no address of scoring has none that could be asked.
@@ -141,6 +143,16 @@ def build(settings: NotifySettings) -> NotifyService:
 def republishing(settings: Settings) -> Republishing:
     """What puts the history of alerts on an empty broker again: for `keycounty restore`."""
     return Republishing(mongo.connect(settings, "notify"), KafkaPublisher(settings))
+
+
+@asynccontextmanager
+async def own_channels(settings: NotifySettings, key: bytes) -> AsyncGenerator[Mapping[str, Channel]]:
+    """Channels that share nothing with those of the service: for another event loop."""
+    egress = Egress(settings.egress_allow, real)
+    try:
+        yield channels(settings, egress, key)
+    finally:
+        await egress.close()
 
 
 def channels(settings: NotifySettings, egress: Egress, key: bytes) -> dict[str, Channel]:

@@ -23,7 +23,10 @@ from services.notify.ports import Sent
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 ANSWER_LIMIT = 64 * 1024
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 8.0
+# Shorter than most receivers keep an idle connection, so that none is closed just as a message is written.
+IDLE_SECONDS = 4.0
 LONGEST_RETRY_AFTER = timedelta(minutes=15)
+IPV6 = 6
 _WORTH_ANOTHER = frozenset({408, 425, 429})
 
 
@@ -72,12 +75,14 @@ class Egress:
             await self._opened.close()
 
     async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Answered:
-        """Raises `Refused` for an address that must not be reached, aiohttp.ClientError and OSError as they come."""
+        """Raises `Refused` for an address that must not be reached; aiohttp.ClientError, TimeoutError, OSError and
+        ValueError as they come.
+        """
         target = _parsed(url)
         host = target.raw_host or ""
         address = await self.checked(host, target.port or 0)
         async with self._session.post(
-            target.with_host(str(address)),
+            _at(address, target, url),
             data=content,
             # Nothing is unpacked: a small answer may be made to swell.
             headers={**headers, "host": target.host_port_subcomponent or "", "accept-encoding": "identity"},
@@ -92,7 +97,7 @@ class Egress:
         if self._opened is None:
             trust = self._trust or ssl.create_default_context(cafile=certifi.where())
             self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=trust, limit=200),
+                connector=aiohttp.TCPConnector(ssl=trust, limit=200, keepalive_timeout=IDLE_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS),
@@ -123,6 +128,22 @@ def _parsed(url: str) -> URL:
     if target.scheme not in ("http", "https") or not target.host:
         raise Refused(f"only http and https lead to a receiver, not {target.scheme or 'nothing'!r}")
     return target
+
+
+def _at(address: Address, target: URL, url: str) -> URL:
+    """The URL at that address; path and query as they were given, for a receiver may sign or compare them."""
+    plain = url.isascii() and url.isprintable() and " " not in url
+    given = URL(url, encoded=True) if plain else target
+    return URL.build(
+        scheme=target.scheme,
+        user=target.raw_user,
+        password=target.raw_password,
+        host=f"[{address}]" if address.version == IPV6 else str(address),
+        port=target.explicit_port,
+        path=given.raw_path,
+        query_string=given.raw_query_string,
+        encoded=True,
+    )
 
 
 async def _beginning(answer: aiohttp.StreamReader) -> bytes:
@@ -161,6 +182,8 @@ async def posting(post: Callable[[], Awaitable[Sent]]) -> Sent:
         return await post()
     except Refused as wrong:
         return Sent("failed", f"refused: {wrong}")
+    except aiohttp.InvalidURL:
+        return Sent("failed", "refused: this is no address")
     except TimeoutError as wrong:
         return Sent("again", f"no answer: {type(wrong).__name__}")
     except (aiohttp.ClientError, OSError) as wrong:

@@ -148,12 +148,18 @@ def finished(
     after = alert.model_copy(update={"told": tuple(tier for tier in TIERS if tier in told)})
     step = alert.step(step_id)
     if step is None or step.claimed_by != owner:
-        return Change(after) if after.told != alert.told else None
+        return Change(_cleared_meanwhile(alert, after, now)) if after.told != alert.told else None
     again = [result for result in results if result.outcome == "again"]
     failed = tuple(result.contact for result in results if result.outcome == "failed")
     if again or failed:
         return Change(_tried_again(after, step, again, failed, now))
     return Change(_done(after, step, results, route, terms, now).model_copy(update={"changed_at": now}))
+
+
+def _cleared_meanwhile(before: Alert, after: Alert, now: datetime) -> Alert:
+    """Whoever was told of a hazard while it was cleared is told that as well."""
+    late = tuple(tier for tier in after.told if tier not in before.told)
+    return with_step(after, StepKind.CLEAR, now, late) if after.cleared and late else after
 
 
 def _tried_again(alert: Alert, step: Step, again: Sequence[Result], failed: tuple[str, ...], now: datetime) -> Alert:

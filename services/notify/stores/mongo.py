@@ -47,7 +47,7 @@ class MongoOutbox:
         return documents.events_of(row[OUTBOX]) if row else ()
 
     async def published(self, events: Mapping[str, Sequence[Event]]) -> None:
-        # Ids of events are unique over all owners: all in one statement, which the local store commits once.
+        # Ids of events are unique over all owners: one statement for the few that come at a time.
         ids = [str(event.id) for owned in events.values() for event in owned]
         await self._collection.update_many({"_id": {"$in": list(events)}}, {"$pull": {OUTBOX: {"id": {"$in": ids}}}})
 

@@ -9,7 +9,8 @@ from typing import Any
 from services.notify.ports import Saving
 from services.notify.rules.silences import Silence
 from services.notify.stores.memory import MemoryAlertStore
-from tests.contract.notify.world import UNIT, Stores, World, settings
+from shared.errors import Unavailable
+from tests.contract.notify.world import UNIT, Stores, World, authority, contact, settings
 
 
 class Watched(MemoryAlertStore):
@@ -130,3 +131,66 @@ async def test_one_that_is_silenced_is_held_back_unsent(tmp_path: Path) -> None:
         assert (first.due > now, first.claims, first.tiers) == (True, 0, ())
         assert world.receiver.tried == []
         assert await world.history(id) == ["alert.opened"]
+
+
+async def test_of_a_hazard_that_is_cleared_in_the_same_batch_nobody_is_told(tmp_path: Path) -> None:
+    async with World(settings(tmp_path)) as world:
+        await world.register()
+        id = await world.publish(world.hazard(), world.clearing())
+        later = await world.publish(world.hazard(subject="another"))
+        await world.settled(later)
+        assert (await world.alert(id)).state == "closed"
+        assert [message.payload["id"] for message in world.receiver.to("county")] == [later]
+
+
+async def test_whoever_was_told_while_it_was_cleared_hears_of_the_clearing(tmp_path: Path) -> None:
+    async with World(settings(tmp_path)) as world:
+        await world.register()
+        world.receiver.gate = asyncio.Event()
+        id = await world.publish(world.hazard())
+        await world.until(lambda: world.receiver.tried, "a first message under way")
+        await world.publish(world.clearing())
+        await world.until(lambda: _closed(world, id), "the alert to be closed")
+        world.receiver.gate.set()
+        messages = await world.told("county", 2)
+        await world.settled(id)
+        assert [message.state for message in messages] == ["open", "closed"]
+
+
+async def _closed(world: World, id: str) -> bool:
+    return bool((await world.alert(id)).state == "closed")
+
+
+class Unanswering(Watched):
+    """Stores, and once does not get round to saying so."""
+
+    lost = True
+
+    async def insert(self, new: Sequence[Saving]) -> set[str]:
+        known = await super().insert(new)
+        if self.lost:
+            self.lost = False
+            raise Unavailable("store", "the answer was lost")
+        return known
+
+
+async def test_when_the_answer_to_an_insert_is_lost_the_message_leaves_all_the_same(tmp_path: Path) -> None:
+    async with World(settings(tmp_path), stores=Stores(Unanswering())) as world:
+        await world.register()
+        id = await world.publish(world.hazard())
+        await world.told("county")
+        alert = await world.settled(id)
+        assert (alert.told, len(world.receiver.taken)) == (("county",), 1)
+
+
+async def test_a_tier_that_is_passed_over_at_the_first_claim_is_a_change_of_its_own(tmp_path: Path) -> None:
+    async with World(settings(tmp_path)) as world:
+        await world.put("authorities", "national", authority("national", None, contact("national-1")))
+        await world.put("authorities", "county", authority("county", None))
+        await world.put("units", UNIT, {"name": {"zh": "临淄区", "en": "Linzi"}, "authority": "county"})
+        await world.caught_up(units=UNIT)
+        id = await world.publish(world.hazard())
+        await world.told("national")
+        await world.settled(id)
+        (opened,), (escalated,) = await world.published("alert.opened"), await world.published("alert.escalated")
+        assert (opened.data.version, escalated.data.version) == (1, 2)

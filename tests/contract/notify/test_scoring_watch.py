@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
@@ -73,7 +74,7 @@ async def test_the_operators_hear_of_a_scoring_that_stands_still(scoring: Scorin
     scoring.stalled = 90.0
     sink, operator = Receiver(), Contact("operators", "ops", "webhook", "http://127.0.0.1")
     watch = ScoringWatch(scoring.url, lambda: 0.0)
-    watchdog = Watchdog(dict, [operator], lambda: {"webhook": sink}, real, uuid.uuid4, 0.02, watch.seconds)
+    watchdog = Watchdog(dict, [operator], lambda: nullcontext({"webhook": sink}), real, uuid.uuid4, 0.02, watch.seconds)
     task = asyncio.create_task(watchdog.run())
     async with asyncio.timeout(10):
         while not sink.taken:

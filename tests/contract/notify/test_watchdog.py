@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ LATE = {"steps_overdue": 61.0}
 
 def watching(sink: Receiver, lags: Callable[[], Mapping[str, float]], locale: str = "zh-CN") -> Watchdog:
     operator = Contact("operators", "ops", "webhook", "http://127.0.0.1", locale=locale)
-    return Watchdog(lags, [operator], lambda: {"webhook": sink}, real, uuid.uuid4, 0.02)
+    return Watchdog(lags, [operator], lambda: nullcontext({"webhook": sink}), real, uuid.uuid4, 0.02)
 
 
 async def stopped(watchdog: Watchdog, task: asyncio.Task[None]) -> None:

@@ -188,6 +188,31 @@ async def test_a_certificate_must_be_of_that_name_and_from_somebody_trusted(
     assert sent.outcome == "delivered" or "certificate" in sent.detail.lower()
 
 
+async def test_a_connection_to_one_name_is_not_used_for_another(secured: tuple[int, ssl.SSLContext]) -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    port, trust = secured
+    egress = Egress(LOCAL, real, resolve, trust)
+    channel, names = WebhookChannel(egress), ("receiver.example", "another.example", "receiver.example")
+    outcomes = [(await channel.send(to(f"https://{name}:{port}/x"), MESSAGE)).outcome for name in names]
+    await egress.close()
+    assert outcomes == ["delivered", "again", "delivered"]
+
+
+@pytest.mark.parametrize("query", ["sp=%2Ftriggers%2Frun&e=%7E&k=a%3Ab", "list[]=1", ""])
+async def test_path_and_query_go_out_as_they_were_given(sinks: Sinks, egress: Egress, query: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: web.Request) -> web.Response:
+        asked.append(request.raw_path)
+        return web.Response(status=204)
+
+    sinks.answer = answer
+    await WebhookChannel(egress).send(to(f"{sinks.hook_url}/%41%2D?{query}", sinks.secret), MESSAGE)
+    assert asked == [f"/hook/%41%2D?{query}".removesuffix("?")]
+
+
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "file:///etc/passwd", "gopher://x", "http://", "nonsense"])
 async def test_only_http_leads_anywhere(egress: Egress, url: str) -> None:
     assert (await WebhookChannel(egress).send(to(url), MESSAGE)).outcome == "failed"

@@ -19,6 +19,7 @@ MOST = 5
 @dataclass(frozen=True)
 class Record:
     offset: int
+    value: bytes = b""
 
 
 @dataclass
@@ -59,13 +60,14 @@ async def consumer() -> Consumer:
 
 
 @pytest.fixture
-async def reading(consumer: Consumer) -> AsyncGenerator[Reading]:
-    found = Reading(consumer, MOST)
+async def reading(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Reading]:
+    monkeypatch.setattr(kafka_reading, "HELD", MOST)
+    found = Reading(consumer)
     yield found
     await found.stop()
 
 
-async def taken(reading: Reading, most: int = 100) -> dict[int, list[int]]:
+async def taken(reading: Reading, most: int = MOST) -> dict[int, list[int]]:
     found = await reading.take(most, 0.5)
     return {place.partition: [record.offset for record in records] for place, records in found.items()}
 
@@ -95,9 +97,9 @@ async def test_a_poll_takes_no_more_than_it_asked_for_and_loses_nothing(consumer
     await emptied(consumer)
     assert await taken(reading, 2) == {0: [1, 2]}
     assert (reading.first(FIRST), reading.first(SECOND)) == (3, 8)
-    assert await taken(reading, 2) == {0: [3], 1: [8]}
-    assert await taken(reading, 2) == {1: [9]}
+    assert await taken(reading, 2) == {1: [8, 9]}
     assert reading.first(SECOND) is None
+    assert await taken(reading, 2) == {0: [3]}
 
 
 async def test_no_more_is_held_than_it_may_and_a_poll_makes_room(consumer: Consumer, reading: Reading) -> None:
@@ -131,17 +133,50 @@ async def test_an_error_is_raised_once_all_that_was_read_is_taken(consumer: Cons
         await reading.take(10, 0.5)
 
 
-async def test_a_member_that_hangs_reads_no_further(
+async def test_as_many_are_held_as_the_largest_poll_asked_for(consumer: Consumer, reading: Reading) -> None:
+    assert await reading.take(3 * MOST, 0.01) == {}
+    consumer.put(FIRST, *range(3 * MOST))
+    await emptied(consumer)
+    assert await taken(reading, 3 * MOST) == {0: list(range(3 * MOST))}
+
+
+async def test_no_more_is_read_once_what_is_held_is_large(
     consumer: Consumer, reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    consumer.put(FIRST, 1)
+    monkeypatch.setattr(kafka_reading, "HELD_BYTES", 10)
+    consumer.coming[FIRST] = [Record(1, b"x" * 20)]
+    consumer.there.set()
+    await emptied(consumer)
+    await left(consumer, 2)
+    assert await taken(reading) == {0: [1]}
+    assert await taken(reading) == {0: [2]}
+
+
+async def test_a_long_partition_does_not_keep_the_others_waiting(consumer: Consumer, reading: Reading) -> None:
+    consumer.put(FIRST, 1, 2, 3)
+    consumer.put(SECOND, 8)
+    await emptied(consumer)
+    assert [await taken(reading, 1) for _ in range(3)] == [{0: [1]}, {1: [8]}, {0: [2]}]
+
+
+@pytest.mark.parametrize("held", [[], [1]])
+async def test_a_member_that_hangs_reads_no_further(
+    consumer: Consumer, reading: Reading, monkeypatch: pytest.MonkeyPatch, held: list[int]
+) -> None:
+    consumer.put(FIRST, *held)
     await emptied(consumer)
     monkeypatch.setattr(kafka_reading, "PATIENCE_S", -1.0)
     consumer.put(FIRST, 2)
     await emptied(consumer)
-    consumer.put(FIRST, 3)
+    await left(consumer, 3)
+    monkeypatch.undo()
+    assert await taken(reading) == {0: [*held, 2]}
+    assert await taken(reading) == {0: [3]}
+
+
+async def left(consumer: Consumer, offset: int) -> None:
+    """Puts one more, and sees that it stays where it is."""
+    consumer.put(FIRST, offset)
     for _ in range(20):
         await asyncio.sleep(0)
-    assert consumer.coming[FIRST] == [Record(3)]
-    assert await taken(reading) == {0: [1, 2]}
-    assert await taken(reading) == {0: [3]}
+    assert consumer.coming[FIRST] == [Record(offset)]
