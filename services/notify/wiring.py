@@ -20,7 +20,7 @@ from services.notify.settings import NotifySettings, alert_policy, operators, wo
 from services.notify.store_clock import StoreClock
 from services.notify.stores.mongo import MongoAlertStore, MongoBeats, MongoLedger, MongoSilences
 from services.notify.watchdog import Watchdog
-from shared import mongo
+from shared import garbage, mongo
 from shared.bus import Publisher
 from shared.clock import clock, real
 from shared.errors import Unavailable
@@ -58,6 +58,7 @@ class NotifyService:
     async def run(self) -> None:
         """Until SIGTERM or Ctrl-C; an unexpected error in any part ends the process."""
         await self._store_ready()
+        garbage.seldom()
         await self._publisher.start()
         try:
             server = HttpServer(self._found.app, self._settings)

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-from services.scoring import garbage
 from services.scoring.kafka_broker import KafkaBroker
 from services.scoring.kafka_options import KafkaOptions
 from services.scoring.pages import Pages
@@ -13,6 +12,7 @@ from services.scoring.rules.fold import PartitionFold
 from services.scoring.settings import ScoringSettings
 from services.scoring.shell import Shell, end
 from services.scoring.stream import Pace, Scorer
+from shared import garbage
 from shared.clock import real
 from shared.health import Health
 from shared.kafka_options import connection

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 
-from services.scoring import garbage
 from services.scoring.handlers import CHANGELOG, fold_batch
 from services.scoring.kafka_broker import KafkaBroker
 from services.scoring.kafka_options import KafkaOptions
@@ -20,6 +19,7 @@ from services.scoring.partition import Partition
 from services.scoring.ports import Arrived
 from services.scoring.rules.fold import PartitionFold
 from services.scoring.stream import Pace, Scorer
+from shared import garbage
 from shared.bus import Record
 from shared.rulesets import load
 from tests.performance.meter import Meter

@@ -1,4 +1,4 @@
-"""The collector of a process that folds: seldom, yet not never."""
+"""The collector of a process that makes much at its start: seldom, yet not never."""
 
 import gc
 import weakref
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.scoring import garbage
+from shared import garbage
 
 
 @pytest.fixture(autouse=True)
