@@ -112,11 +112,16 @@ class Handlers:
         """The alert when this has opened or changed it."""
         if alert is None:
             # A clearing of what never had an alert has nothing to end.
-            raised = isinstance(heard.data, HazardRaised)
-            return next(iter(await self.store_new([self._opening(heard)], begin=False)), None) if raised else None
+            return await self._opened(heard) if isinstance(heard.data, HazardRaised) else None
         if not hazards.is_newer(alert.position, heard.data.log_position):
             return None
         return await self.change(alert.id, lambda current: self._decide(current, heard.data))
+
+    async def _opened(self, heard: Heard) -> Alert | None:
+        """As it is stored now, by this replica or meanwhile by another."""
+        await self.store_new([self._opening(heard)], begin=False)
+        id = str(heard.data.hazard_id)
+        return (await self.alerts.get([id])).get(id)
 
     def _decide(self, alert: Alert, data: HazardRaised | HazardCleared) -> Change:
         if not hazards.is_newer(alert.position, data.log_position):

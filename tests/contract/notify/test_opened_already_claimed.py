@@ -20,13 +20,9 @@ class Watched(MemoryAlertStore):
         super().__init__()
         self.inserted: list[Saving] = []
         self.saved = 0
-        self.slower: Any = None
 
     async def insert(self, new: Sequence[Saving]) -> set[str]:
         self.inserted += new
-        if self.slower is not None:
-            # Somebody else reads the same hazard, and stores its alert first.
-            await self.slower(new)
         return await super().insert(new)
 
     async def save_all(self, savings: Sequence[Saving]) -> list[bool]:
@@ -64,14 +60,7 @@ async def test_no_more_are_claimed_than_can_begin_and_the_others_follow(tmp_path
 
 
 async def test_what_another_replica_stored_first_is_not_begun(tmp_path: Path) -> None:
-    alerts = Watched()
-
-    async def first(new: Sequence[Saving]) -> None:
-        alerts.slower = None
-        rival = [Saving(found.alert.model_copy(update={"steps": _claimed_by_another(found)}), 0) for found in new]
-        await MemoryAlertStore.insert(alerts, rival)
-
-    alerts.slower = first
+    alerts = Overtaken()
     async with World(settings(tmp_path), stores=Stores(alerts)) as world:
         await world.register()
         theirs = await world.publish(world.hazard())
@@ -80,6 +69,27 @@ async def test_what_another_replica_stored_first_is_not_begun(tmp_path: Path) ->
         await world.told("county")
         await world.settled(ours)
         assert [message.payload["id"] for message in world.receiver.to("county")] == [ours]
+
+
+async def test_what_another_replica_stored_first_is_cleared_all_the_same(tmp_path: Path) -> None:
+    async with World(settings(tmp_path), stores=Stores(Overtaken())) as world:
+        await world.register()
+        id = await world.publish(world.hazard(), world.clearing())
+        await world.until(lambda: world.alert(id), "the alert")
+        await world.until(lambda: _closed(world, id), "the alert to be closed")
+
+
+class Overtaken(Watched):
+    """Somebody else reads the first hazards too, and stores their alerts first."""
+
+    overtaken = False
+
+    async def insert(self, new: Sequence[Saving]) -> set[str]:
+        if not self.overtaken:
+            self.overtaken = True
+            theirs = [found.alert.model_copy(update={"steps": _claimed_by_another(found)}) for found in new]
+            await MemoryAlertStore.insert(self, [Saving(alert, 0) for alert in theirs])
+        return await super().insert(new)
 
 
 def _claimed_by_another(found: Saving) -> tuple[Any, ...]:
