@@ -25,7 +25,6 @@ class Reading:
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
         self._most = HELD
-        self._bytes = 0
         self._held: dict[TopicPartition, deque[Any]] = {}
         self._polled_at = _time()
         self._came, self._taken = asyncio.Event(), asyncio.Event()
@@ -46,7 +45,6 @@ class Reading:
     def forget(self) -> None:
         """The partitions were taken away: their new owner reads what is held here."""
         self._held.clear()
-        self._bytes = 0
         self._polled()
 
     def first(self, place: TopicPartition) -> int | None:
@@ -55,10 +53,9 @@ class Reading:
         return held[0].offset if held else None
 
     async def stop(self) -> None:
-        """Holds nothing any more. Not while somebody takes."""
+        """Reads no more. Not while somebody takes."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        self._held.clear()
 
     async def _read(self) -> None:
         try:
@@ -69,7 +66,6 @@ class Reading:
                 room = self._most - self._count
                 for place, records in (await self._consumer.getmany(timeout_ms=WAIT_MS, max_records=room)).items():
                     self._held.setdefault(place, deque()).extend(records)
-                    self._bytes += sum(map(_size, records))
                     self._came.set()
         finally:
             self._came.set()
@@ -80,7 +76,8 @@ class Reading:
 
     def _enough(self) -> bool:
         hangs = _time() - self._polled_at > PATIENCE_S
-        return hangs or self._count >= self._most or self._bytes >= HELD_BYTES
+        size = sum(len(record.value or b"") for records in self._held.values() for record in records)
+        return hangs or self._count >= self._most or size >= HELD_BYTES
 
     def _popped(self, max_records: int) -> Found:
         found: Found = {}
@@ -91,7 +88,6 @@ class Reading:
             held = self._held.pop(place)
             found[place] = [held.popleft() for _ in range(min(max_records, len(held)))]
             max_records -= len(found[place])
-            self._bytes -= sum(map(_size, found[place]))
             if held:
                 self._held[place] = held
         return found
@@ -101,10 +97,6 @@ class Reading:
         self._taken.set()
         if not self._held and not self._task.done():
             self._came.clear()
-
-
-def _size(record: Any) -> int:
-    return len(record.value or b"")
 
 
 def _time() -> float:

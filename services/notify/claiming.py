@@ -67,6 +67,10 @@ class Claims:
         self._instance, _, self._life = owner.rpartition("/")
         self._standing = Together(self._silences_for_each)
 
+    def due_step(self, alert: Alert, now: datetime) -> Step | None:
+        """The step that this replica, in this life, may claim now."""
+        return steps.due_step(alert, now, self._instance, self._life)
+
     async def claim(self, alert: Alert, digest: Step | None = None) -> Claimed | None:
         """The due step under a lease; None when nothing is due, somebody else was faster, or it has to wait or end.
 
@@ -79,7 +83,7 @@ class Claims:
     def first(self, alert: Alert) -> Next | None:
         """What the due step makes of a new alert; None when it has none. Not stored yet, and silences not asked."""
         now = self._now()
-        step = self._due(alert, now)
+        step = self.due_step(alert, now)
         return self._leased(alert, step, now) if step else None
 
     def just_opened(self, alert: Alert) -> bool:
@@ -108,7 +112,7 @@ class Claims:
 
     async def _next(self, alert: Alert, digest: Step | None) -> Next | None:
         now = self._now()
-        step = self._due(alert, now)
+        step = self.due_step(alert, now)
         if step is None or (digest is not None and step.kind is not StepKind.DIGEST):
             return None
         if step.kind is StepKind.DIGEST:
@@ -118,9 +122,6 @@ class Claims:
         found = self._leased(alert, step, now, digest)
         decision = await self._decide(alert, step) if found.leased else None
         return Next(self._put_by(alert, step, decision)) if decision and not decision.send else found
-
-    def _due(self, alert: Alert, now: datetime) -> Step | None:
-        return steps.due_step(alert, now, self._instance, self._life)
 
     def _leased(self, alert: Alert, step: Step, now: datetime, digest: Step | None = None) -> Next:
         """Leased, or put off when it cannot be sent now."""

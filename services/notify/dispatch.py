@@ -13,7 +13,7 @@ from services.notify.claiming import Claimed
 from services.notify.ports import AlertStore
 from services.notify.rules.alert import Alert
 from services.notify.rules.silences import Silence
-from services.notify.rules.steps import LEASE, due_step
+from services.notify.rules.steps import LEASE
 from services.notify.stages import Stages
 from shared.errors import Unavailable
 from shared.telemetry import log
@@ -143,11 +143,10 @@ class Dispatcher:
 
     async def _take_back(self) -> None:
         """Steps that an earlier life of this very replica had claimed are due at once, not at the end of its lease."""
-        instance, _, life = self._stages.owner.rpartition("/")
         now = self._now()
         for alert in await self._alerts.due(now + LEASE, 10 * self._at_once):
             leased = alert.next_due is not None and alert.next_due > now
-            if leased and due_step(alert, now, instance, life) is not None:
+            if leased and self._stages.claims.due_step(alert, now) is not None:
                 self._waiting[alert.id] = alert
         self._took_back = True
 

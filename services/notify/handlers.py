@@ -59,7 +59,7 @@ class Handlers:
         # Most are new: that an alert is there already shows when it is stored, and is not asked before. One that the
         # batch says more of is not told before all is heard.
         alone = [found[0] for found in heard.values() if len(found) == 1 and type(found[0].data) is HazardRaised]
-        new = await self.store_new([self._opening(one) for one in alone], begin=True) if alone else []
+        new = await self.store_new([self._opening(one) for one in alone], begin=True)
         opened = {alert.id for alert in new}
         rest = {id: found for id, found in heard.items() if id not in opened}
         known = await self.alerts.get(rest) if rest else {}

@@ -3,13 +3,14 @@ and one durable write less stands before the message.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from services.notify.claiming import Claimed, Claims, Next
+from services.notify.claiming import Claims, Next
 from services.notify.dispatch import Dispatcher
 from services.notify.ports import AlertStore, Saving, SilenceStore
 from services.notify.rules.alert import Alert, Change
+from services.notify.rules.silences import Silence
 from services.notify.rules.snapshots import enveloped
 
 
@@ -38,30 +39,29 @@ class Opening:
         """
         now = self._now()
         with self._dispatcher.keeping_room(len(opened) if begin else 0) as room:
-            first = [self._first(change) if place < room else None for place, change in enumerate(opened)]
-            savings = [_saving(change, step, now) for change, step in zip(opened, first, strict=True)]
-            silences, known = await asyncio.gather(self._silences.silences(now), self._alerts.insert(savings))
-            claimed = await self._claimed(savings, first, known)
-            for found in claimed:
-                self._dispatcher.begin(found, silences)
-        return [saving.alert for saving in savings if saving.alert.id not in known]
+            first = {change.alert.id: step for change in opened[:room] if (step := self._first(change)) is not None}
+            savings = [_saving(change, first.get(change.alert.id), now) for change in opened]
+            silences, known = await asyncio.gather(self._standing(first, now), self._alerts.insert(savings))
+            new = [saving.alert for saving in savings if saving.alert.id not in known]
+            for alert in (*new, *await self._stored_before(first.keys() & known)):
+                claimed = first[alert.id].claimed(alert) if alert.id in first else None
+                if claimed is not None:
+                    self._dispatcher.begin(claimed, silences)
+        return new
 
     def _first(self, opened: Change) -> Next | None:
         found = self._claims.first(opened.alert)
         # A claim that has something to tell, of a tier passed over, is a change with a version of its own.
         return None if found is None or found.change.events else found
 
-    async def _claimed(
-        self, savings: Sequence[Saving], first: Sequence[Next | None], known: Collection[str]
-    ) -> list[Claimed]:
-        """Those that are this replica's to send: also of an earlier try, stored although its answer was lost."""
-        wanted = {saving.alert.id: step for saving, step in zip(savings, first, strict=True) if step is not None}
-        stored = {saving.alert.id: saving.alert for saving in savings if saving.alert.id not in known}
-        before = [id for id in wanted if id in known and not self._dispatcher.has(id)]
-        earlier = (await self._alerts.get(before)).values() if before else ()
-        stored |= {alert.id: alert for alert in earlier if self._claims.just_opened(alert)}
-        found = [step.claimed(stored[id]) for id, step in wanted.items() if id in stored]
-        return [claimed for claimed in found if claimed is not None]
+    async def _standing(self, first: Mapping[str, Next], now: datetime) -> Sequence[Silence]:
+        return await self._silences.silences(now) if first else ()
+
+    async def _stored_before(self, known: Collection[str]) -> list[Alert]:
+        """Of those that this replica had stored claimed in an earlier try, whose answer was lost, and has not begun."""
+        asked = [id for id in known if not self._dispatcher.has(id)]
+        found = (await self._alerts.get(asked)).values() if asked else ()
+        return [alert for alert in found if self._claims.just_opened(alert)]
 
 
 def _saving(opened: Change, first: Next | None, now: datetime) -> Saving:

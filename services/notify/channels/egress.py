@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 import aiohttp
 import certifi
@@ -26,7 +26,6 @@ CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 8.0
 # Shorter than most receivers keep an idle connection, so that none is closed just as a message is written.
 IDLE_SECONDS = 4.0
 LONGEST_RETRY_AFTER = timedelta(minutes=15)
-IPV6 = 6
 _WORTH_ANOTHER = frozenset({408, 425, 429})
 
 
@@ -138,7 +137,7 @@ def _at(address: Address, target: URL, url: str) -> URL:
         scheme=target.scheme,
         user=target.raw_user,
         password=target.raw_password,
-        host=f"[{address}]" if address.version == IPV6 else str(address),
+        host=f"[{address}]" if isinstance(address, IPv6Address) else str(address),
         port=target.explicit_port,
         path=given.raw_path,
         query_string=given.raw_query_string,
@@ -182,8 +181,6 @@ async def posting(post: Callable[[], Awaitable[Sent]]) -> Sent:
         return await post()
     except Refused as wrong:
         return Sent("failed", f"refused: {wrong}")
-    except aiohttp.InvalidURL:
-        return Sent("failed", "refused: this is no address")
     except TimeoutError as wrong:
         return Sent("again", f"no answer: {type(wrong).__name__}")
     except (aiohttp.ClientError, OSError) as wrong:

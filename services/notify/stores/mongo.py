@@ -178,8 +178,7 @@ class MongoLedger:
             ReplaceOne({"_id": deliveries[place].id}, documents.delivery_document(deliveries[place]))
             for place in sorted(known)
         ]
-        if again:
-            await self._deliveries.bulk_write(again, ordered=False)
+        await written(self._deliveries, again)
 
     async def delivery(self, id: str) -> Delivery | None:
         row = await self._deliveries.find_one({"_id": id})

@@ -30,13 +30,19 @@ class Watched(MemoryAlertStore):
         return await super().save_all(savings)
 
 
+async def under_way(world: World) -> str:
+    """An alert whose first message the receiver has, and does not answer."""
+    await world.register()
+    world.receiver.gate = asyncio.Event()
+    id = await world.publish(world.hazard())
+    await world.until(lambda: world.receiver.tried, "a first message under way")
+    return id
+
+
 async def test_the_first_message_leaves_after_one_write(tmp_path: Path) -> None:
     alerts = Watched()
     async with World(settings(tmp_path), stores=Stores(alerts)) as world:
-        await world.register()
-        world.receiver.gate = asyncio.Event()
-        id = await world.publish(world.hazard())
-        await world.until(lambda: world.receiver.tried, "the first message")
+        id = await under_way(world)
         assert (len(alerts.inserted), alerts.saved) == (1, 0)
         (step,) = [step for step in (await world.alert(id)).steps if step.claimed]
         assert (step.id, step.claims, step.tiers) == ("first-1", 1, ("county",))
@@ -100,10 +106,7 @@ def _claimed_by_another(found: Saving) -> tuple[Any, ...]:
 
 async def test_one_that_died_after_storing_it_claimed_tells_it_in_its_next_life(tmp_path: Path) -> None:
     async with World(settings(tmp_path)) as first:
-        await first.register()
-        first.receiver.gate = asyncio.Event()
-        id = await first.publish(first.hazard())
-        await first.until(lambda: first.receiver.tried, "a first message under way")
+        id = await under_way(first)
         await first.kill()
         async with World(settings(tmp_path), stores=first.stores, bus=first.bus, clock=first.clock) as again:
             (message,) = await again.told("county")
@@ -113,10 +116,7 @@ async def test_one_that_died_after_storing_it_claimed_tells_it_in_its_next_life(
 
 async def test_another_replica_tells_it_once_the_lease_has_ended(tmp_path: Path) -> None:
     async with World(settings(tmp_path)) as first:
-        await first.register()
-        first.receiver.gate = asyncio.Event()
-        id = await first.publish(first.hazard())
-        await first.until(lambda: first.receiver.tried, "a first message under way")
+        id = await under_way(first)
         await first.kill()
         config = settings(tmp_path, instance="notify-b")
         async with World(config, stores=first.stores, bus=first.bus, clock=first.clock) as other:
@@ -155,10 +155,7 @@ async def test_of_a_hazard_that_is_cleared_in_the_same_batch_nobody_is_told(tmp_
 
 async def test_whoever_was_told_while_it_was_cleared_hears_of_the_clearing(tmp_path: Path) -> None:
     async with World(settings(tmp_path)) as world:
-        await world.register()
-        world.receiver.gate = asyncio.Event()
-        id = await world.publish(world.hazard())
-        await world.until(lambda: world.receiver.tried, "a first message under way")
+        id = await under_way(world)
         await world.publish(world.clearing())
         await world.until(lambda: _closed(world, id), "the alert to be closed")
         world.receiver.gate.set()

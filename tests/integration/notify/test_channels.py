@@ -150,6 +150,11 @@ async def test_the_connection_goes_to_the_address_that_was_checked(sinks: Sinks)
     await egress.close()
 
 
+async def here(_host: str, _port: int) -> list[str]:
+    """Every name leads to this machine."""
+    return ["127.0.0.1"]
+
+
 @pytest.fixture
 async def secured(tmp_path: Path) -> AsyncGenerator[tuple[int, ssl.SSLContext]]:
     """The port of a receiver with the certificate of receiver.example, and who trusts it."""
@@ -177,11 +182,8 @@ async def secured(tmp_path: Path) -> AsyncGenerator[tuple[int, ssl.SSLContext]]:
 async def test_a_certificate_must_be_of_that_name_and_from_somebody_trusted(
     secured: tuple[int, ssl.SSLContext], name: str, trusted: bool, outcome: str
 ) -> None:
-    async def resolve(_host: str, _port: int) -> list[str]:
-        return ["127.0.0.1"]
-
     port, trust = secured
-    egress = Egress(LOCAL, real, resolve, trust if trusted else None)
+    egress = Egress(LOCAL, real, here, trust if trusted else None)
     sent = await WebhookChannel(egress).send(to(f"https://{name}:{port}/x"), MESSAGE)
     await egress.close()
     assert sent.outcome == outcome
@@ -189,11 +191,8 @@ async def test_a_certificate_must_be_of_that_name_and_from_somebody_trusted(
 
 
 async def test_a_connection_to_one_name_is_not_used_for_another(secured: tuple[int, ssl.SSLContext]) -> None:
-    async def resolve(_host: str, _port: int) -> list[str]:
-        return ["127.0.0.1"]
-
     port, trust = secured
-    egress = Egress(LOCAL, real, resolve, trust)
+    egress = Egress(LOCAL, real, here, trust)
     channel, names = WebhookChannel(egress), ("receiver.example", "another.example", "receiver.example")
     outcomes = [(await channel.send(to(f"https://{name}:{port}/x"), MESSAGE)).outcome for name in names]
     await egress.close()

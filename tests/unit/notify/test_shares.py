@@ -2,7 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -63,12 +64,17 @@ async def test_a_newcomer_sends_only_when_the_others_have_had_time_to_see_it() -
     assert second.known
 
 
+async def open_with_events(store: MemoryAlertStore, waiting: Mapping[str, datetime]) -> None:
+    """Alerts by id, each with an event that has waited since."""
+    for id, since in waiting.items():
+        change = alert(id=id)
+        await store.insert([Saving(change, 0, enveloped(change, (opened_event(change, ()),), since))])
+
+
 async def published(stored: dict[str, datetime], own: set[str]) -> set[str]:
     """Whose events a relay publishes; `stored`: alerts and since when their events have waited."""
     store, bus = MemoryAlertStore(), MemoryBus()
-    for id, since in stored.items():
-        change = alert(id=id)
-        await store.insert([Saving(change, 0, enveloped(change, (opened_event(change, ()),), since))])
+    await open_with_events(store, stored)
     relay = Relay([store], MemoryLedger(), bus.publisher(), lambda: NOW, own.__contains__)
     await relay.drain()
     return stored.keys() - (await store.unpublished(100)).keys()
@@ -96,9 +102,7 @@ async def test_a_relay_hands_on_few_at_a_time_more_when_more_wait_and_in_the_end
             await super().published(events)
 
     store = Pieces()
-    for id in IDS[:waiting]:
-        change = alert(id=id)
-        await store.insert([Saving(change, 0, enveloped(change, (opened_event(change, ()),), NOW))])
+    await open_with_events(store, dict.fromkeys(IDS[:waiting], NOW))
     await Relay([store], MemoryLedger(), MemoryBus().publisher(), lambda: NOW, lambda _: True).drain()
     assert published == pieces
     assert await store.unpublished(200) == {}
@@ -106,8 +110,6 @@ async def test_a_relay_hands_on_few_at_a_time_more_when_more_wait_and_in_the_end
 
 class Working:
     """Stages that note which alert they were given, one after the other, and take it out of what is due."""
-
-    owner = "a/1"
 
     def __init__(self, store: MemoryAlertStore) -> None:
         self.store = store
@@ -119,19 +121,28 @@ class Working:
         await self.store.save(Saving(done, found.version, ()))
 
 
+@asynccontextmanager
+async def dispatching(
+    store: MemoryAlertStore, mine: Callable[[str], bool]
+) -> AsyncGenerator[tuple[Working, Dispatcher]]:
+    """One step at a time; within ten seconds."""
+    working = Working(store)
+    dispatcher = Dispatcher(store, cast(Stages, working), lambda: NOW, 1, lambda: True, mine)
+    running = asyncio.create_task(dispatcher.run())
+    async with asyncio.timeout(10):
+        yield working, dispatcher
+    await dispatcher.stop()
+    await running
+
+
 async def taken(due: dict[str, datetime], own: set[str], count: int) -> list[str]:
     """The first so many alerts that a replica takes; `due`: ids and since when."""
     store = MemoryAlertStore()
     steps = {id: (Step(id="first-1", kind=StepKind.FIRST, due=since),) for id, since in due.items()}
     await store.insert([Saving(alert(id=id, steps=steps[id]), 0, ()) for id in due])
-    working = Working(store)
-    dispatcher = Dispatcher(store, cast(Stages, working), lambda: NOW, 1, lambda: True, own.__contains__)
-    running = asyncio.create_task(dispatcher.run())
-    async with asyncio.timeout(10):
+    async with dispatching(store, own.__contains__) as (working, _):
         while len(working.taken) < count:
             await asyncio.sleep(0.01)
-    await dispatcher.stop()
-    await running
     return working.taken
 
 
@@ -145,20 +156,15 @@ async def test_alerts_that_come_and_go_cost_no_look_each() -> None:
             return await super().due(now, limit)
 
     store = Looked()
-    working = Working(store)
-    dispatcher = Dispatcher(store, cast(Stages, working), lambda: NOW, 1, lambda: True, lambda _: True)
-    running = asyncio.create_task(dispatcher.run())
     begin = asyncio.get_running_loop().time()
-    async with asyncio.timeout(10):
+    async with dispatching(store, lambda _: True) as (working, dispatcher):
         for id in IDS:
             found = alert(id=id, steps=(Step(id="first-1", kind=StepKind.FIRST, due=NOW),))
             await store.insert([Saving(found, 0, ())])
             dispatcher.offer([found])
             while id not in working.taken:
                 await asyncio.sleep(0)
-    took = asyncio.get_running_loop().time() - begin
-    await dispatcher.stop()
-    await running
+        took = asyncio.get_running_loop().time() - begin
     assert looks <= 3 + took / BUSY_SECONDS < len(IDS)
 
 
