@@ -196,25 +196,25 @@ class MemoryTransactions:
         self.broker = broker
         self.partition = partition
         self._gate = gate
-        self._id = f"scoring-{partition}"
+        self.id = f"scoring-{partition}"
         self._epoch = 0
 
     async def start(self) -> None:
         await self._gate("fence")
         self.broker.check_reachable()
-        self._epoch = self.broker.fence(self._id)
+        self._epoch = self.broker.fence(self.id)
         await self._gate("fenced")
 
     async def commit(self, records: Sequence[Record], next_offset: int) -> None:
         await self.step("begin")
-        transaction = self.broker.begin(self._id)
+        transaction = self.broker.begin(self.id)
         for record in records:
             await self.step("append")
             self.broker.append(record, transaction)
         await self.step("offsets")
         transaction.offsets[self.partition] = next_offset
         await self.step("commit")
-        self.broker.end(self._id, "committed")
+        self.broker.end(self.id, "committed")
         await self._gate("committed")
         self.broker.check_reachable()  # committed all right, but the answer is lost
 
@@ -225,4 +225,4 @@ class MemoryTransactions:
         """Raises when the next step would be refused."""
         await self._gate(what)
         self.broker.check_reachable()
-        self.broker.check_epoch(self._id, self._epoch)
+        self.broker.check_epoch(self.id, self._epoch)

@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.scoring.kafka_broker import KafkaBroker
 from services.scoring.kafka_options import KafkaOptions
+from services.scoring.kafka_transactions import KafkaTransactions
 from services.scoring.ports import PartitionFold
 from services.scoring.stream import Pace, Scorer
 from shared.bus import Delivery, Record
@@ -51,6 +52,7 @@ class KafkaWorld:
         self.new_fold: Callable[[int], PartitionFold] = ToyFold
         self._bootstrap = bootstrap
         self._workers: list[KafkaWorker] = []
+        self._owners: list[KafkaTransactions] = []
 
     async def start(self) -> "KafkaWorld":
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
@@ -90,6 +92,22 @@ class KafkaWorld:
         self._workers.append(KafkaWorker(self))
         return self._workers[-1]
 
+    def transactions(self, partition: int) -> KafkaTransactions:
+        self._owners.append(KafkaTransactions(self.options, partition))
+        return self._owners[-1]
+
+    async def leave_open(self, partition: int, records: Sequence[Record]) -> None:
+        owner = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap, transactional_id=f"{self.options.group_id}-{partition}"
+        )
+        await owner.start()
+        await owner.begin_transaction()
+        for record in records:
+            topic = self.options.prefix + record.topic
+            await owner.send_and_wait(topic, record.value, key=record.key, partition=record.partition)
+        await owner.stop()  # takes the connections away and aborts nothing
+
     async def close(self) -> None:
         for worker in self._workers:
             await worker.kill()
+        await asyncio.gather(*(owner.close() for owner in self._owners))

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.scoring.handlers import CHANGELOG, DEAD_LETTERS, SOURCE
-from services.scoring.memory_broker import MemoryClient
-from services.scoring.ports import Fenced, Transactions
+from services.scoring.ports import Fenced
 from shared.bus import Delivery, Record, record_of
 from shared.events.envelope import headers
 from tests.contract.scoring.exactness import HAZARDS, RISK, differences
@@ -52,6 +51,15 @@ def events(count: int, start: int = 1) -> list[Record]:
 
 async def seen(world: World, topic: str) -> list[Delivery]:
     return [record for records in (await world.visible(topic)).values() for record in records]
+
+
+async def until_seen(world: World, topic: str, count: int) -> list[Delivery]:
+    """What readers of committed records see of a topic, once it is `count` records or more: a commit is answered before
+    the broker has marked it in every partition."""
+    async with asyncio.timeout(DEADLINE_S):
+        while len(records := await seen(world, topic)) < count:
+            await asyncio.sleep(0.05)
+    return records
 
 
 async def until_exact(world: World) -> None:
@@ -168,41 +176,35 @@ async def test_progress_is_told_once_it_has_changed(world: World) -> None:
 
 
 async def test_a_late_transaction_of_a_former_owner_is_refused(world: World) -> None:
-    former, successor = transactions_of(world, 0), transactions_of(world, 0)
+    former, successor = world.transactions(0), world.transactions(0)
     await former.start()
     await former.commit([Record(CHANGELOG, b"row", b"old", (), 0)], 1)
     await successor.start()
     with pytest.raises(Fenced):
         await former.commit([Record(CHANGELOG, b"row", b"older", (), 0)], 2)
     await successor.commit([Record(CHANGELOG, b"row", b"new", (), 0)], 2)
-    assert [record.value for record in await seen(world, CHANGELOG)] == [b"old", b"new"]
-    await former.close()
-    await successor.close()
+    records = await until_seen(world, CHANGELOG, 2)
+    assert [record.value for record in records] == [b"old", b"new"]
+
+
+async def test_what_is_committed_keeps_its_headers_key_and_order(world: World) -> None:
+    event = park_assessed("unit-0", "s", 1)
+    owner = world.transactions(0)
+    await owner.start()
+    await owner.commit([Record(HAZARDS, b"a", b"1", tuple(headers(event)), 0), Record(HAZARDS, b"a", b"2", (), 0)], 1)
+    records = await until_seen(world, HAZARDS, 2)
+    assert [(record.key, record.value) for record in records] == [(b"a", b"1"), (b"a", b"2")]
+    assert records[0].headers == tuple(headers(event))
 
 
 async def test_what_a_killed_owner_left_open_is_never_seen(world: World) -> None:
-    """Headers, key and order of what was committed stay as they were."""
-    event = park_assessed("unit-0", "s", 1)
-    owner = transactions_of(world, 0)
-    await owner.start()
-    await owner.commit([Record(HAZARDS, b"a", b"1", tuple(headers(event)), 0), Record(HAZARDS, b"a", b"2", (), 0)], 1)
-    records = await seen(world, HAZARDS)
-    assert [(record.key, record.value) for record in records] == [(b"a", b"1"), (b"a", b"2")]
-    assert records[0].headers == tuple(headers(event))
-    await owner.close()
-
-
-def transactions_of(world: World, partition: int) -> Transactions:
-    if isinstance(world, MemoryWorld):
-        return MemoryClient(world.broker, "x", no_gate).transactions(partition)
-    assert isinstance(world, KafkaWorld)
-    from services.scoring.kafka_transactions import KafkaTransactions
-
-    return KafkaTransactions(world.options, partition)
-
-
-async def no_gate(_: str) -> None:
-    await asyncio.sleep(0)
+    """Nor does it keep what its successor commits from being seen."""
+    await world.leave_open(0, [Record(HAZARDS, b"a", b"left open", (), 0)])
+    successor = world.transactions(0)
+    await successor.start()
+    await successor.commit([Record(HAZARDS, b"a", b"committed", (), 0)], 1)
+    records = await until_seen(world, HAZARDS, 1)
+    assert [record.value for record in records] == [b"committed"]
 
 
 def progress_of(record: Delivery) -> dict[str, int]:

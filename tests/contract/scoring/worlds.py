@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from services.scoring.handlers import SOURCE
-from services.scoring.memory_broker import Gate, MemoryBroker, MemoryClient
-from services.scoring.ports import PartitionFold
+from services.scoring.memory_broker import Gate, MemoryBroker, MemoryClient, MemoryTransactions
+from services.scoring.ports import PartitionFold, Transactions
 from services.scoring.stream import Pace, Scorer
 from shared.bus import Delivery, Record
 from tests.contract.scoring.toy_fold import ToyFold
@@ -50,6 +50,14 @@ class World(Protocol):
         ...
 
     async def worker(self, name: str) -> Worker: ...
+
+    def transactions(self, partition: int) -> Transactions:
+        """Not started yet; closed with the world."""
+        ...
+
+    async def leave_open(self, partition: int, records: Sequence[Record]) -> None:
+        """An owner of the partition's transactions wrote the records and was killed before it committed them."""
+        ...
 
     async def close(self) -> None: ...
 
@@ -140,6 +148,16 @@ class MemoryWorld:
         self.workers.append(MemoryWorker(self, name))
         return self.workers[-1]
 
+    def transactions(self, partition: int) -> Transactions:
+        return MemoryClient(self.broker, "owner", _at_once).transactions(partition)
+
+    async def leave_open(self, partition: int, records: Sequence[Record]) -> None:
+        owner = MemoryTransactions(self.broker, partition, _at_once)
+        await owner.start()
+        transaction = self.broker.begin(owner.id)
+        for record in records:
+            self.broker.append(record, transaction)
+
     async def close(self) -> None:
         await self.broker.group.stop()
         for worker in self.workers:
@@ -152,3 +170,7 @@ class MemoryWorld:
     def lag(self) -> int:
         ends = {number: self.broker.stable_end((SOURCE, number)) for number in range(self.partitions)}
         return sum(end - self.broker.committed.get(number, 0) for number, end in ends.items())
+
+
+async def _at_once(_: str) -> None:
+    await asyncio.sleep(0)
