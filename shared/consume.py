@@ -1,8 +1,9 @@
-"""The loop around a consumer: decode, handle, publish, dead-letter, and the commit as the last step. Every service
-reads its topics through `Consuming`; retry is inside, dead letters are outside.
+"""The loop around a consumer: decode, handle, publish, dead-letter, and the commit as the last step, which runs beside
+the next batch. Every service reads its topics through `Consuming`; retry is inside, dead letters are outside.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
@@ -70,6 +71,7 @@ class Consuming:
         self._failures = 0
         self._timestamp_ms: int | None = None
         self._trouble: tuple[float, str] | None = None
+        self._commit: asyncio.Task[None] | None = None
         self._log = log(f"consume.{name}")
         self.caught_up = False
         self.caught_up_once = False
@@ -81,10 +83,7 @@ class Consuming:
         """Until `stop`, `TooManyRejected`, or a bug."""
         await self._consumer.start()
         try:
-            while not self._stopping.is_set():
-                await self._step()
-        except _Stopping:
-            pass
+            await self._steps()
         finally:
             await self._consumer.stop()
 
@@ -105,11 +104,27 @@ class Consuming:
             return 0.0
         return max(0.0, self._now().timestamp() - self._timestamp_ms / 1000)
 
+    async def _steps(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                await self._step()
+        except _Stopping:
+            pass
+        except BaseException:
+            self._stopping.set()
+            raise
+        finally:
+            # What was done is committed, whatever became of what came behind it; now without patience.
+            with contextlib.suppress(_Stopping):
+                await self._committed()
+
     async def _step(self) -> None:
         deliveries = await self._patiently(lambda: self._consumer.poll(self._max_records, self._poll_s))
         if deliveries:
             await self._take(deliveries)
-        elif not self.caught_up:
+            return
+        await self._committed()
+        if not self.caught_up:
             self.caught_up = await self._patiently(self._at_the_end)
             self.caught_up_once |= self.caught_up
 
@@ -121,7 +136,19 @@ class Consuming:
             dead = [dead_letter(delivery, why, self._name) for delivery, why in rejected]
             await self._patiently(lambda: self._publisher.publish(dead))
             self._note(deliveries, rejected)
-            await self._patiently(lambda: self._consumer.commit(_after(deliveries)))
+        await self._committed()
+        self._commit = asyncio.create_task(self._committing(_after(deliveries)), name=f"commit {self._name}")
+
+    async def _committing(self, positions: Mapping[tuple[str, int], int]) -> None:
+        await self._patiently(lambda: self._consumer.commit(positions))
+
+    async def _committed(self) -> None:
+        """The commit of the last batch is made, or what it raised is raised here: one batch at most is done and not
+        committed while the next is handled.
+        """
+        commit, self._commit = self._commit, None
+        if commit is not None:
+            await commit
 
     async def _work(self, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Rejected]]:
         decoded, unreadable = _decode(deliveries)
@@ -205,7 +232,7 @@ class Consuming:
             "keycounty_consumer_retries_total", "Repeats because something was away.", ("consumer", "part")
         )
         self._seconds = metrics.histogram(
-            "keycounty_consumer_batch_seconds", "From a batch read to its commit.", ("consumer",)
+            "keycounty_consumer_batch_seconds", "From a batch read to all of it done.", ("consumer",)
         ).labels(self._name)
         lag_gauge(metrics).labels(self._name).set_function(lambda: self.lag_seconds)
 

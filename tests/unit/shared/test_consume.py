@@ -1,14 +1,14 @@
 """The consuming loop over the bus in memory: what is handled, retried, dead-lettered and committed, in which order."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus import Delivery, Record, record_of
+from shared.bus import Consumer, Delivery, Record, record_of
 from shared.consume import BatchHandler, Consuming, Decoded, TooManyRejected, dead_letter
 from shared.errors import Rejected, Unavailable
 from shared.events.envelope import Event
@@ -66,11 +66,11 @@ class House:
         self.metrics = Metrics()
         self.health = Health()
 
-    def consuming(self, handle: BatchHandler, **options: object) -> Consuming:
+    def consuming(self, handle: BatchHandler, consumer: Consumer | None = None, **options: object) -> Consuming:
         self.metrics, self.health = Metrics(), Health()
         return Consuming(
             "test",
-            self.bus.consumer([TOPIC], "group"),
+            consumer or self.bus.consumer([TOPIC], "group"),
             self.bus.publisher(),
             handle,
             metrics=self.metrics,
@@ -79,8 +79,8 @@ class House:
             **options,
         )
 
-    def run(self, handle: BatchHandler, **options: object) -> Consuming:
-        made = self.consuming(handle, **options)
+    def run(self, handle: BatchHandler, consumer: Consumer | None = None, **options: object) -> Consuming:
+        made = self.consuming(handle, consumer, **options)
         self.tasks.append(asyncio.create_task(made.run()))
         return made
 
@@ -153,6 +153,57 @@ async def test_a_rejected_event_is_found_inside_its_batch_and_the_others_are_han
     assert handler.seen == [0, 1, 2, 4, 5, 6]
     assert [(letter["kc_reason"], letter["kc_source"]) for letter in house.dead()] == [("no_such_unit", f"{TOPIC}:0:3")]
     assert house.committed == 7
+
+
+class Slow(Consumer):
+    """A consumer whose commits are answered only when they may be."""
+
+    def __init__(self, inner: Consumer) -> None:
+        self.inner = inner
+        self.answered = asyncio.Semaphore(0)
+        for name in ("start", "stop", "poll", "end_offsets", "position"):
+            setattr(self, name, getattr(inner, name))
+
+    async def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
+        await self.answered.acquire()
+        await self.inner.commit(positions)
+
+
+async def test_one_batch_is_handled_beside_the_commit_of_the_one_before(house: House, until: Until) -> None:
+    consumer, handler = Slow(house.bus.consumer([TOPIC], "group")), Recording()
+    await house.put(0, 1, 2)
+    made = house.run(handler, consumer=consumer, max_records=1)
+    await until(lambda: handler.seen == [0, 1], "the second batch")
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert handler.seen == [0, 1]
+    assert house.committed == 0
+    consumer.answered.release()
+    await until(lambda: handler.seen == [0, 1, 2], "the third batch")
+    assert house.committed == 1
+    consumer.answered.release()
+    consumer.answered.release()
+    await until(lambda: made.caught_up, "the end")
+    assert house.committed == 3
+    await made.stop()
+
+
+async def test_what_was_done_is_committed_whatever_becomes_of_what_comes_behind_it(house: House) -> None:
+    await house.put(0, 1, 2)
+    fails = Recording(lambda number: ZeroDivisionError() if number == 2 else None)
+    with pytest.raises(ZeroDivisionError):
+        await house.consuming(fails, max_records=1).run()
+    assert house.committed == 2
+
+
+async def test_a_bug_ends_the_consumer_at_once_even_while_nothing_can_be_committed(house: House) -> None:
+    await house.put(0, 1)
+    house.bus.inject("commit", Unavailable("broker", "away", 60.0), times=1000)
+    fails = Recording(lambda number: ZeroDivisionError() if number == 1 else None)
+    async with asyncio.timeout(5):
+        with pytest.raises(ZeroDivisionError):
+            await house.consuming(fails, max_records=1).run()
+    assert house.committed == 0
 
 
 async def test_what_is_away_is_waited_for_and_nothing_is_committed_meanwhile(house: House, until: Until) -> None:
