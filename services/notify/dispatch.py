@@ -25,6 +25,8 @@ LONGEST_SECONDS = 1.0
 # For so long a due alert is left to the replica that comes first for it.
 LEFT_FOR = timedelta(seconds=1)
 AWAY_SECONDS = 1.0
+# Alerts told, and not yet stored as told, take no place from the next, up to so many times `at_once` under way in all.
+RECORDED_BEHIND = 4
 STOP_SECONDS = 3.0
 
 
@@ -49,6 +51,7 @@ class Dispatcher:
         self._ready = ready
         self._mine = mine
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._telling: set[str] = set()
         self._waiting: dict[str, Alert] = {}
         self._kept_free = 0
         self._wake = asyncio.Event()
@@ -62,11 +65,12 @@ class Dispatcher:
         self._more = False
 
     def offer(self, alerts: Iterable[Alert]) -> None:
-        """Alerts just stored with a due step; what has no room here is found in the store, by others too. Those of
-        another replica are taken only while they can begin at once.
+        """Alerts just stored with a due step; what has no room here is found in the store, by others too, and keeps
+        what comes behind it from going first. Those of another replica are taken only while they can begin at once.
         """
         for alert in alerts:
-            if len(self._waiting) < (2 * self._at_once if self._mine(alert.id) else self._room):
+            room = 2 * self._at_once if self._mine(alert.id) else self._room
+            if not self._more and len(self._waiting) < room:
                 self._waiting[alert.id] = alert
             else:
                 self._more = True
@@ -74,11 +78,11 @@ class Dispatcher:
 
     @contextmanager
     def keeping_room(self, wanted: int) -> Generator[int]:
-        """For how many of so many alerts there is room now; it is kept free for `begin` until the end of the block. One
-        place is left to what is due meanwhile.
+        """For how many of so many alerts there is room now; it is kept free for `begin` until the end of the block.
+        What waits comes first, and one place is left to what is due meanwhile.
         """
-        room = self._room - 1 if self._at_once > 1 else self._room
-        count = max(0, min(wanted, room)) if self._ready() and not self._stopping else 0
+        room = self._room - len(self._waiting) - (1 if self._at_once > 1 else 0)
+        count = max(0, min(wanted, room)) if self._ready() and not self._stopping and not self._more else 0
         self._kept_free += count
         try:
             yield count
@@ -92,7 +96,8 @@ class Dispatcher:
 
     def begin(self, claimed: Claimed, silences: Sequence[Silence]) -> None:
         """Sends what was stored already claimed, unless it is silenced."""
-        self._under_way(claimed.alert.id, self._stages.send_first(claimed, silences))
+        id = claimed.alert.id
+        self._under_way(id, self._stages.send_first(claimed, silences, partial(self._told, id)))
 
     async def run(self) -> None:
         """Until `stop`. A bug in a stage ends it with that error."""
@@ -158,12 +163,12 @@ class Dispatcher:
         return since > LONGEST_SECONDS
 
     async def _look(self) -> None:
-        self._looked_at = monotonic()
+        self._looked_at, self._more = monotonic(), False
         limit, most = 4 * self._at_once, 2 * self._at_once
         found = await self._alerts.due(self._now(), limit)
         self.oldest_due = found[0].next_due if found else None
         own = self._in_turn([alert for alert in found if alert.id not in self._running])
-        self._more = len(found) == limit or len(own) > most
+        self._more |= len(found) == limit or len(own) > most
         due = {alert.id: alert for alert in own[:most]}
         self._waiting = due | {id: alert for id, alert in self._waiting.items() if id not in due}
 
@@ -184,17 +189,19 @@ class Dispatcher:
 
     @property
     def _room(self) -> int:
-        return self._at_once - len(self._running) - self._kept_free
+        behind = RECORDED_BEHIND * self._at_once - len(self._running)
+        return min(self._at_once - len(self._telling), behind) - self._kept_free
 
     def _start(self) -> None:
         for id in list(self._waiting)[: max(0, self._room)]:
             alert = self._waiting.pop(id)
             if id not in self._running:
-                self._under_way(id, self._stages.work(alert))
+                self._under_way(id, self._stages.work(alert, partial(self._told, id)))
 
     def _under_way(self, id: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._patient(id, work), name=f"alert {id}")
         self._running[id] = task
+        self._telling.add(id)
         task.add_done_callback(partial(self._ended, id))
 
     async def _patient(self, id: str, work: Awaitable[None]) -> None:
@@ -203,9 +210,13 @@ class Dispatcher:
         except Unavailable as wrong:
             self._log.warning("step not finished", alert=id, part=wrong.part, detail=wrong.detail)
 
+    def _told(self, id: str) -> None:
+        self._telling.discard(id)
+        self._wake.set()
+
     def _ended(self, id: str, task: asyncio.Task[None]) -> None:
         self._running.pop(id, None)
-        self._wake.set()
+        self._told(id)
         if not task.cancelled() and task.exception() is not None:
             self._bug, self._stopping = task.exception(), True
 

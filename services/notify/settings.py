@@ -31,8 +31,9 @@ class OperatorContact(BaseModel):
 
 class NotifySettings(Settings):
     """`operator_contacts` is a JSON list. `receiver_rate` is the most messages a second that one receiver gets from
-    this replica's share; the group bots have limits of their own. `sends_at_once` bounds what one replica has under way
-    (and may repeat when it dies): eight over receivers of 200 ms are 40 messages a second; more come with replicas.
+    this replica's share; the group bots have limits of their own. `sends_at_once` bounds what one replica sends at a
+    time (and may repeat when it dies): eight over receivers of 200 ms are 40 messages a second; more come with
+    replicas.
     """
 
     port: int = Field(8003, ge=0, le=65_535)

@@ -74,22 +74,25 @@ class Stages:
         self.attempted = attempted
         self._record = Together(self._record_each)
 
-    async def work(self, alert: Alert) -> None:
-        """Takes the alert's due step as far as it goes now. Raises `Unavailable` when the store is away."""
+    async def work(self, alert: Alert, done: Callable[[], None]) -> None:
+        """Takes the alert's due step as far as it goes now; `done`: its messages are away and recorded. Raises
+        `Unavailable` when the store is away.
+        """
         claimed = await self.claims.claim(alert)
         if claimed is not None:
-            await self.send(claimed)
+            await self.send(claimed, done)
 
-    async def send_first(self, claimed: Claimed, silences: Sequence[Silence]) -> None:
+    async def send_first(self, claimed: Claimed, silences: Sequence[Silence], done: Callable[[], None]) -> None:
         """From an insert that was the claim; `silences` are those standing then. Raises `Unavailable`."""
         if not await self.claims.given_back(claimed, silences):
-            await self.send(claimed)
+            await self.send(claimed, done)
 
-    async def send(self, claimed: Claimed) -> None:
+    async def send(self, claimed: Claimed, done: Callable[[], None]) -> None:
         """From a claim on. Raises `Unavailable` when the store is away."""
         if claimed.step.kind is StepKind.DIGEST:
             claimed = replace(claimed, also=await self.gather(claimed))
         told = await self.tell(claimed)
+        done()
         for other in claimed.also:
             await self.record(other, await self.note_in_digest(other, claimed, told))
         await self.record(claimed, told)

@@ -45,7 +45,7 @@ class Digests:
 
     async def work(self, stages: Stages, ids: Sequence[str]) -> None:
         for id in ids:
-            await stages.work(self.alerts.alerts[id])
+            await stages.work(self.alerts.alerts[id], lambda: None)
 
     async def dies_after_sending(self, leader: str) -> None:
         claimed = await self.a.claims.claim(self.alerts.alerts[leader])

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.notify.dispatch import BUSY_SECONDS, LEFT_FOR, Dispatcher
+from services.notify.dispatch import BUSY_SECONDS, LEFT_FOR, RECORDED_BEHIND, Dispatcher
 from services.notify.outbox import FEWEST, SHARE, Relay
 from services.notify.outbox import LEFT_FOR as WAITED
 from services.notify.ports import Saving
@@ -115,18 +115,37 @@ class Working:
         self.store = store
         self.taken: list[str] = []
 
-    async def work(self, found: Alert) -> None:
+    async def work(self, found: Alert, done: Callable[[], None]) -> None:
         self.taken.append(found.id)
-        done = found.model_copy(update={"steps": (), "version": found.version + 1})
-        await self.store.save(Saving(done, found.version, ()))
+        done()
+        await self.store.save(Saving(_told(found), found.version, ()))
+
+
+class Held(Working):
+    """Holds each alert where it is: while it is told (`may_tell`), and told but not yet stored so (`may_store`)."""
+
+    def __init__(self, store: MemoryAlertStore) -> None:
+        super().__init__(store)
+        self.may_tell, self.may_store = asyncio.Event(), asyncio.Event()
+
+    async def work(self, found: Alert, done: Callable[[], None]) -> None:
+        self.taken.append(found.id)
+        await self.may_tell.wait()
+        done()
+        await self.may_store.wait()
+        await self.store.save(Saving(_told(found), found.version, ()))
+
+
+def _told(found: Alert) -> Alert:
+    return found.model_copy(update={"steps": (), "version": found.version + 1})
 
 
 @asynccontextmanager
 async def dispatching(
-    store: MemoryAlertStore, mine: Callable[[str], bool]
+    store: MemoryAlertStore, mine: Callable[[str], bool], working: Working | None = None
 ) -> AsyncGenerator[tuple[Working, Dispatcher]]:
     """One step at a time; within ten seconds."""
-    working = Working(store)
+    working = working or Working(store)
     dispatcher = Dispatcher(store, cast(Stages, working), lambda: NOW, 1, lambda: True, mine)
     running = asyncio.create_task(dispatcher.run())
     async with asyncio.timeout(10):
@@ -166,6 +185,60 @@ async def test_alerts_that_come_and_go_cost_no_look_each() -> None:
                 await asyncio.sleep(0)
         took = asyncio.get_running_loop().time() - begin
     assert looks <= 3 + took / BUSY_SECONDS < len(IDS)
+
+
+async def stored(store: MemoryAlertStore, dispatcher: Dispatcher, ids: Sequence[str]) -> None:
+    """Alerts that come one after the other, each due when it comes."""
+    for id in ids:
+        due = NOW - timedelta(hours=1) + timedelta(seconds=IDS.index(id))
+        found = alert(id=id, steps=(Step(id="first-1", kind=StepKind.FIRST, due=due),))
+        await store.insert([Saving(found, 0, ())])
+        dispatcher.offer([found])
+
+
+async def test_more_than_there_is_room_for_is_told_in_its_order_while_new_ones_come() -> None:
+    store = MemoryAlertStore()
+    working = Held(store)
+    working.may_store.set()
+    async with dispatching(store, lambda _: True, working) as (_, dispatcher):
+        await stored(store, dispatcher, IDS[:10])
+        working.may_tell.set()
+        for place in range(10, 40):
+            while len(working.taken) < place - 8:
+                await asyncio.sleep(0)
+            await stored(store, dispatcher, [IDS[place]])
+        while len(working.taken) < 40:
+            await asyncio.sleep(0.01)
+    assert working.taken == IDS[:40]
+
+
+async def test_what_waits_comes_before_what_is_new() -> None:
+    store = MemoryAlertStore()
+    dispatcher = Dispatcher(store, cast(Stages, Working(store)), lambda: NOW, 4, lambda: True, lambda _: True)
+    with dispatcher.keeping_room(4) as room:
+        assert room == 3  # one place is left to what is due meanwhile
+    await stored(store, dispatcher, IDS[:2])
+    with dispatcher.keeping_room(4) as room:
+        assert room == 1
+    await stored(store, dispatcher, IDS[2:20])  # more than are kept here: the rest is found in the store
+    with dispatcher.keeping_room(4) as room:
+        assert room == 0
+
+
+@pytest.mark.parametrize(("told", "room"), [(1, 1), (RECORDED_BEHIND - 1, 1), (RECORDED_BEHIND, 0)])
+async def test_an_alert_that_is_told_leaves_its_place_to_the_next_up_to_a_limit(told: int, room: int) -> None:
+    store = MemoryAlertStore()
+    working = Held(store)
+    working.may_tell.set()
+    async with dispatching(store, lambda _: True, working) as (_, dispatcher):
+        for count, id in enumerate(IDS[:told], 1):
+            await stored(store, dispatcher, [id])
+            while len(working.taken) < count:
+                await asyncio.sleep(0)
+        assert len(dispatcher.running) == told
+        with dispatcher.keeping_room(1) as kept:
+            assert kept == room
+        working.may_store.set()
 
 
 async def test_a_replica_takes_its_own_first_the_oldest_first() -> None:
