@@ -5,11 +5,11 @@ Used by the Mongo stores of each service.
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import gridfs
 from bson.codec_options import CodecOptions
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorGridFSBucket
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
 from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
@@ -27,8 +27,6 @@ from shared.errors import Unavailable
 from shared.settings import Settings
 
 Document = dict[str, Any]
-Session = AsyncIOMotorClientSession
-T = TypeVar("T")
 INTERNAL_ERROR, OUT_OF_DISK_SPACE, DUPLICATE_KEY = 1, 14031, 11000
 FULL_RETRY_S = 30.0
 PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
@@ -165,10 +163,6 @@ class Collection:
     async def drop(self) -> None:
         await self._call("drop")
 
-    def watch(self, *args: Any, **kwargs: Any) -> Any:
-        """A change stream, as the client library has it. A wake-up only: nothing may depend on it."""
-        return self._collection.watch(*args, **kwargs)
-
     async def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         async with translated():
             return await getattr(self._collection, method)(*args, **kwargs)
@@ -229,12 +223,6 @@ class Database:
     async def command(self, *args: Any, **kwargs: Any) -> Document:
         async with translated():
             return dict(await self._database.command(*args, **kwargs))
-
-    async def in_transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        """`work` with a session for its calls, all or nothing; may run several times when others write the same."""
-        async with translated(), await self._client.start_session() as session:
-            found: T = await session.with_transaction(work)
-            return found
 
     async def drop(self) -> None:
         async with translated():
@@ -307,7 +295,6 @@ __all__ = [
     "InsertOne",
     "ReplaceOne",
     "ReturnDocument",
-    "Session",
     "UpdateOne",
     "check",
     "connect",

@@ -15,7 +15,6 @@ from shared.mongo import (
     Database,
     DuplicateKeyError,
     ReturnDocument,
-    Session,
     UpdateOne,
     check,
     connect,
@@ -104,26 +103,6 @@ async def test_a_bulk_of_upserts_repeated_changes_nothing(db: Database) -> None:
     again = await things.bulk_write(bulk, ordered=False)
     assert (again.upserted_count, again.modified_count) == (0, 0)
     assert await things.count_documents({}) == 50
-
-
-async def test_a_transaction_is_all_or_nothing(db: Database) -> None:
-    things = db.collection("things")
-    await things.insert_one({"_id": "there"})
-
-    async def both(session: Session) -> None:
-        await things.insert_one({"_id": "new"}, session=session)
-        await things.insert_one({"_id": "there"}, session=session)
-
-    with pytest.raises(DuplicateKeyError):
-        await db.in_transaction(both)
-    assert await things.find_one({"_id": "new"}) is None
-
-    async def one(session: Session) -> str:
-        await things.insert_one({"_id": "new"}, session=session)
-        return "done"
-
-    assert await db.in_transaction(one) == "done"
-    assert await things.find_one({"_id": "new"}) == {"_id": "new"}
 
 
 async def test_files_by_id(db: Database) -> None:
