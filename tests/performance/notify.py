@@ -30,7 +30,6 @@ from tests.contract.notify.world import Stores, World
 from tests.contract.notify.world import settings as world_settings
 from tests.faults.notify.deployment import Deployment, Replica
 from tests.performance.bars import Bar
-from tests.performance.notify_baseline import post_each
 from tests.performance.notify_closed import asked, filled
 
 UNITS = 8
@@ -38,6 +37,8 @@ TURNS = 5
 WINDOW_SECONDS = 10.0
 SLOW = 900
 """Hazards at a slow receiver: so many that beginning and end, when not all sends are under way, hardly count."""
+KEPT_UP_S = 0.1
+"""So late may the last fifth of a steady stream be, in the median: a backlog that grows is later."""
 RATE_SHARE = 0.7
 """Of the measured capacity, over all receivers: what they may be sent in a burst, so that their rates are the limit."""
 
@@ -141,24 +142,32 @@ class Bench:
     async def latencies(self, name: str, rate: float, seconds: float, *, bare: bool) -> list[float]:
         """Seconds from the send of a hazard to its bytes at the receiver, at a steady rate."""
         async with self.deployment(name) as deployment:
-            poster = asyncio.create_task(post_each(deployment)) if bare else None
-            if poster is None:
-                await deployment.replica("notify-0")
-            await deployment.all_told(await deployment.hazards(20), 60)
-            clock, sent = asyncio.get_running_loop().time, {}
-            begin = clock()
-            for number in range(int(rate * seconds)):
-                await asyncio.sleep(max(0.0, begin + number / rate - clock()))
-                began = clock()
-                (id,) = await deployment.hazards(1)
-                sent[id] = began
-            await deployment.all_told(list(sent), 60)
-            if poster is not None:
-                poster.cancel()
+            async with bare_consumer(deployment) if bare else replica_of(deployment):
+                await deployment.all_told(await deployment.hazards(20), 60)
+                clock, sent = asyncio.get_running_loop().time, {}
+                begin = clock()
+                for number in range(int(rate * seconds)):
+                    await asyncio.sleep(max(0.0, begin + number / rate - clock()))
+                    began = clock()
+                    (id,) = await deployment.hazards(1)
+                    sent[id] = began
+                await deployment.all_told(list(sent), 60)
             arrived: dict[str, float] = {}
             for alert, _, moment in deployment.receiver.arrived:
                 arrived.setdefault(alert, moment)
             return [arrived[id] - began for id, began in sent.items()]
+
+    async def sustained(self, burst: float, seconds: float) -> float:
+        """The highest rate, in tenths of what a burst reaches, at which hazards can come one by one with no backlog.
+
+        A burst is written many alerts at a time; a stream that is steady is not.
+        """
+        for tenths in range(10, 1, -1):
+            rate = burst * tenths / 10
+            found = await self.latencies(f"steady_{tenths}", rate, seconds, bare=False)
+            if statistics.median(found[-len(found) // 5 :]) <= KEPT_UP_S:
+                return rate
+        raise RuntimeError("a fifth of what a burst reaches cannot be kept up with: look at the replica's log")
 
     async def against_bare(self, rate: float, seconds: float) -> None:
         """The latencies of this and of a bare consumer in turn, so that what slows the machine slows both; the first
@@ -202,6 +211,25 @@ class Bench:
         database.close()
 
 
+@asynccontextmanager
+async def replica_of(deployment: Deployment) -> AsyncGenerator[None]:
+    """One of notify; it ends with its deployment."""
+    await deployment.replica("notify-0")
+    yield
+
+
+@asynccontextmanager
+async def bare_consumer(deployment: Deployment) -> AsyncGenerator[None]:
+    """A process of its own, as a replica is."""
+    asked = (deployment.kafka, deployment.topic("hazards.v1"), deployment.receiver.url)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.performance.notify_baseline", *asked)
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
 async def sampled(replica: Replica) -> list[float]:
     """Resident memory (MB) twice a second, until cancelled."""
     found: list[float] = []
@@ -233,8 +261,9 @@ async def measure(bench: Bench, burst: int, many: int, fill_s: float, seconds: f
     """Every figure, from the quickest to the longest."""
     await bench.calls()
     one = await bench.capacity("capacity", 1, 800, 0.0)
-    bench.figures |= {"messages_a_second": one, "rate": one / 2}
-    await bench.against_bare(one / 2, seconds)
+    steady = await bench.sustained(one, seconds)
+    bench.figures |= {"burst_a_second": one, "steady_a_second": steady}
+    await bench.against_bare(steady / 2, seconds)
     await bench.burst(burst, one * RATE_SHARE / UNITS)
     single = await bench.capacity("slow_one", 1, SLOW, 0.2)
     double = await bench.capacity("slow_two", 2, SLOW, 0.2)

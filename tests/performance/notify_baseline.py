@@ -1,31 +1,33 @@
-"""What notify is held against: a consumer that posts each message's bytes and commits, and does nothing else."""
+"""What notify is held against: a consumer that posts each message's bytes and commits, and does nothing else.
 
+Run as a process: `python -m tests.performance.notify_baseline KAFKA TOPIC RECEIVER`.
+"""
+
+import asyncio
+import sys
 import uuid
 
 import httpx
 from aiokafka import AIOKafkaConsumer
 
-from tests.faults.notify.deployment import Deployment
 
-
-async def post_each(deployment: Deployment) -> None:
-    """Until cancelled."""
-    topic = deployment.topic("hazards.v1")
+async def post_each(kafka: str, topic: str, receiver: str) -> None:
+    """Until the process ends."""
     consumer = AIOKafkaConsumer(
         topic,
-        bootstrap_servers=deployment.kafka,
+        bootstrap_servers=kafka,
         group_id=f"bare-{uuid.uuid4()}",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
     await consumer.start()
-    try:
-        async with httpx.AsyncClient() as http:
-            async for record in consumer:
-                subject = dict(record.headers)["ce_subject"].decode()
-                body = {"data": {"id": subject}}
-                url = f"{deployment.receiver.url}/{record.key.decode()}.hook"
-                await http.post(url, json=body, headers={"webhook-id": subject})
-                await consumer.commit()
-    finally:
-        await consumer.stop()
+    async with httpx.AsyncClient() as http:
+        async for record in consumer:
+            subject = dict(record.headers)["ce_subject"].decode()
+            url = f"{receiver}/{record.key.decode()}.hook"
+            await http.post(url, json={"data": {"id": subject}}, headers={"webhook-id": subject})
+            await consumer.commit()
+
+
+if __name__ == "__main__":
+    asyncio.run(post_each(*sys.argv[1:]))
