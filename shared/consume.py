@@ -136,11 +136,11 @@ class Consuming:
             dead = [dead_letter(delivery, why, self._name) for delivery, why in rejected]
             await self._patiently(lambda: self._publisher.publish(dead))
             self._note(deliveries, rejected)
+            positions = _after(deliveries)
+            self.positions.update(positions)
         await self._committed()
-        self._commit = asyncio.create_task(self._committing(_after(deliveries)), name=f"commit {self._name}")
-
-    async def _committing(self, positions: Mapping[tuple[str, int], int]) -> None:
-        await self._patiently(lambda: self._consumer.commit(positions))
+        commit = self._patiently(lambda: self._consumer.commit(positions))
+        self._commit = asyncio.create_task(commit, name=f"commit {self._name}")
 
     async def _committed(self) -> None:
         """The commit of the last batch is made, or what it raised is raised here: one batch at most is done and not
@@ -191,7 +191,6 @@ class Consuming:
             self._records.labels(self._name, "rejected").inc()
         self._records.labels(self._name, "handled").inc(len(deliveries) - len(rejected))
         self._timestamp_ms = deliveries[-1].timestamp_ms
-        self.positions.update(_after(deliveries))
 
     async def _at_the_end(self) -> bool:
         ends, position = await self._consumer.end_offsets(), await self._consumer.position()

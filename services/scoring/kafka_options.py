@@ -48,6 +48,10 @@ class KafkaOptions:
     def group_id(self) -> str:
         return self.prefix + self.group
 
+    def transactional_id(self, partition: int) -> str:
+        """Of one source partition: whoever starts it last is the only one who can write."""
+        return f"{self.group_id}-{partition}"
+
     @property
     def source(self) -> str:
         return self.prefix + SOURCE

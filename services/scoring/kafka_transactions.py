@@ -27,7 +27,7 @@ class KafkaTransactions:
         self._place = TopicPartition(options.source, partition)
         self._producer = AIOKafkaProducer(
             **{**options.connection, "retry_backoff_ms": RETRY_MS},
-            transactional_id=f"{options.group_id}-{partition}",
+            transactional_id=options.transactional_id(partition),
             transaction_timeout_ms=int(options.transaction_s * 1000),
             max_batch_size=BATCH_BYTES,
             request_timeout_ms=30_000,

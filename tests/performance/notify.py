@@ -141,17 +141,17 @@ class Bench:
 
     async def latencies(self, name: str, rate: float, seconds: float, *, bare: bool) -> list[float]:
         """Seconds from the send of a hazard to its bytes at the receiver, at a steady rate."""
-        async with self.deployment(name) as deployment:
-            async with bare_consumer(deployment) if bare else replica_of(deployment):
-                await deployment.all_told(await deployment.hazards(20), 60)
-                clock, sent = asyncio.get_running_loop().time, {}
-                begin = clock()
-                for number in range(int(rate * seconds)):
-                    await asyncio.sleep(max(0.0, begin + number / rate - clock()))
-                    began = clock()
-                    (id,) = await deployment.hazards(1)
-                    sent[id] = began
-                await deployment.all_told(list(sent), 60)
+        reader = bare_consumer if bare else replica_of
+        async with self.deployment(name) as deployment, reader(deployment):
+            await deployment.all_told(await deployment.hazards(20), 60)
+            clock, sent = asyncio.get_running_loop().time, {}
+            begin = clock()
+            for number in range(int(rate * seconds)):
+                await asyncio.sleep(max(0.0, begin + number / rate - clock()))
+                began = clock()
+                (id,) = await deployment.hazards(1)
+                sent[id] = began
+            await deployment.all_told(list(sent), 60)
             arrived: dict[str, float] = {}
             for alert, _, moment in deployment.receiver.arrived:
                 arrived.setdefault(alert, moment)

@@ -97,9 +97,8 @@ class KafkaWorld:
         return self._owners[-1]
 
     async def leave_open(self, partition: int, records: Sequence[Record]) -> None:
-        owner = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap, transactional_id=f"{self.options.group_id}-{partition}"
-        )
+        id = self.options.transactional_id(partition)
+        owner = AIOKafkaProducer(bootstrap_servers=self._bootstrap, transactional_id=id)
         await owner.start()
         await owner.begin_transaction()
         for record in records:

@@ -148,11 +148,11 @@ class MemoryWorld:
         self.workers.append(MemoryWorker(self, name))
         return self.workers[-1]
 
-    def transactions(self, partition: int) -> Transactions:
-        return MemoryClient(self.broker, "owner", _at_once).transactions(partition)
+    def transactions(self, partition: int) -> MemoryTransactions:
+        return MemoryTransactions(self.broker, partition, _at_once)
 
     async def leave_open(self, partition: int, records: Sequence[Record]) -> None:
-        owner = MemoryTransactions(self.broker, partition, _at_once)
+        owner = self.transactions(partition)
         await owner.start()
         transaction = self.broker.begin(owner.id)
         for record in records:

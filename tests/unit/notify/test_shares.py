@@ -109,43 +109,31 @@ async def test_a_relay_hands_on_few_at_a_time_more_when_more_wait_and_in_the_end
 
 
 class Working:
-    """Stages that note which alert they were given, one after the other, and take it out of what is due."""
+    """Stages that note which alert they were given and take it out of what is due. They hold it while it is told until
+    `may_tell`, and told but not yet stored so until `may_store`; both are so at first."""
 
     def __init__(self, store: MemoryAlertStore) -> None:
         self.store = store
         self.taken: list[str] = []
-
-    async def work(self, found: Alert, done: Callable[[], None]) -> None:
-        self.taken.append(found.id)
-        done()
-        await self.store.save(Saving(_told(found), found.version, ()))
-
-
-class Held(Working):
-    """Holds each alert where it is: while it is told (`may_tell`), and told but not yet stored so (`may_store`)."""
-
-    def __init__(self, store: MemoryAlertStore) -> None:
-        super().__init__(store)
         self.may_tell, self.may_store = asyncio.Event(), asyncio.Event()
+        self.may_tell.set()
+        self.may_store.set()
 
     async def work(self, found: Alert, done: Callable[[], None]) -> None:
         self.taken.append(found.id)
         await self.may_tell.wait()
         done()
         await self.may_store.wait()
-        await self.store.save(Saving(_told(found), found.version, ()))
-
-
-def _told(found: Alert) -> Alert:
-    return found.model_copy(update={"steps": (), "version": found.version + 1})
+        told = found.model_copy(update={"steps": (), "version": found.version + 1})
+        await self.store.save(Saving(told, found.version, ()))
 
 
 @asynccontextmanager
 async def dispatching(
-    store: MemoryAlertStore, mine: Callable[[str], bool], working: Working | None = None
+    store: MemoryAlertStore, mine: Callable[[str], bool]
 ) -> AsyncGenerator[tuple[Working, Dispatcher]]:
     """One step at a time; within ten seconds."""
-    working = working or Working(store)
+    working = Working(store)
     dispatcher = Dispatcher(store, cast(Stages, working), lambda: NOW, 1, lambda: True, mine)
     running = asyncio.create_task(dispatcher.run())
     async with asyncio.timeout(10):
@@ -154,11 +142,22 @@ async def dispatching(
     await running
 
 
+def due_since(id: str, since: datetime) -> Alert:
+    return alert(id=id, steps=(Step(id="first-1", kind=StepKind.FIRST, due=since),))
+
+
+async def come(store: MemoryAlertStore, dispatcher: Dispatcher, ids: Sequence[str]) -> None:
+    """Alerts that come one after the other, each due when it comes."""
+    for id in ids:
+        found = due_since(id, NOW - timedelta(hours=1) + timedelta(seconds=IDS.index(id)))
+        await store.insert([Saving(found, 0, ())])
+        dispatcher.offer([found])
+
+
 async def taken(due: dict[str, datetime], own: set[str], count: int) -> list[str]:
     """The first so many alerts that a replica takes; `due`: ids and since when."""
     store = MemoryAlertStore()
-    steps = {id: (Step(id="first-1", kind=StepKind.FIRST, due=since),) for id, since in due.items()}
-    await store.insert([Saving(alert(id=id, steps=steps[id]), 0, ()) for id in due])
+    await store.insert([Saving(due_since(id, since), 0, ()) for id, since in due.items()])
     async with dispatching(store, own.__contains__) as (working, _):
         while len(working.taken) < count:
             await asyncio.sleep(0.01)
@@ -178,35 +177,23 @@ async def test_alerts_that_come_and_go_cost_no_look_each() -> None:
     begin = asyncio.get_running_loop().time()
     async with dispatching(store, lambda _: True) as (working, dispatcher):
         for id in IDS:
-            found = alert(id=id, steps=(Step(id="first-1", kind=StepKind.FIRST, due=NOW),))
-            await store.insert([Saving(found, 0, ())])
-            dispatcher.offer([found])
+            await come(store, dispatcher, [id])
             while id not in working.taken:
                 await asyncio.sleep(0)
         took = asyncio.get_running_loop().time() - begin
     assert looks <= 3 + took / BUSY_SECONDS < len(IDS)
 
 
-async def stored(store: MemoryAlertStore, dispatcher: Dispatcher, ids: Sequence[str]) -> None:
-    """Alerts that come one after the other, each due when it comes."""
-    for id in ids:
-        due = NOW - timedelta(hours=1) + timedelta(seconds=IDS.index(id))
-        found = alert(id=id, steps=(Step(id="first-1", kind=StepKind.FIRST, due=due),))
-        await store.insert([Saving(found, 0, ())])
-        dispatcher.offer([found])
-
-
 async def test_more_than_there_is_room_for_is_told_in_its_order_while_new_ones_come() -> None:
     store = MemoryAlertStore()
-    working = Held(store)
-    working.may_store.set()
-    async with dispatching(store, lambda _: True, working) as (_, dispatcher):
-        await stored(store, dispatcher, IDS[:10])
+    async with dispatching(store, lambda _: True) as (working, dispatcher):
+        working.may_tell.clear()
+        await come(store, dispatcher, IDS[:10])
         working.may_tell.set()
         for place in range(10, 40):
             while len(working.taken) < place - 8:
                 await asyncio.sleep(0)
-            await stored(store, dispatcher, [IDS[place]])
+            await come(store, dispatcher, [IDS[place]])
         while len(working.taken) < 40:
             await asyncio.sleep(0.01)
     assert working.taken == IDS[:40]
@@ -217,10 +204,10 @@ async def test_what_waits_comes_before_what_is_new() -> None:
     dispatcher = Dispatcher(store, cast(Stages, Working(store)), lambda: NOW, 4, lambda: True, lambda _: True)
     with dispatcher.keeping_room(4) as room:
         assert room == 3  # one place is left to what is due meanwhile
-    await stored(store, dispatcher, IDS[:2])
+    await come(store, dispatcher, IDS[:2])
     with dispatcher.keeping_room(4) as room:
         assert room == 1
-    await stored(store, dispatcher, IDS[2:20])  # more than are kept here: the rest is found in the store
+    await come(store, dispatcher, IDS[2:20])  # more than are kept here: the rest is found in the store
     with dispatcher.keeping_room(4) as room:
         assert room == 0
 
@@ -228,11 +215,10 @@ async def test_what_waits_comes_before_what_is_new() -> None:
 @pytest.mark.parametrize(("told", "room"), [(1, 1), (RECORDED_BEHIND - 1, 1), (RECORDED_BEHIND, 0)])
 async def test_an_alert_that_is_told_leaves_its_place_to_the_next_up_to_a_limit(told: int, room: int) -> None:
     store = MemoryAlertStore()
-    working = Held(store)
-    working.may_tell.set()
-    async with dispatching(store, lambda _: True, working) as (_, dispatcher):
+    async with dispatching(store, lambda _: True) as (working, dispatcher):
+        working.may_store.clear()
         for count, id in enumerate(IDS[:told], 1):
-            await stored(store, dispatcher, [id])
+            await come(store, dispatcher, [id])
             while len(working.taken) < count:
                 await asyncio.sleep(0)
         assert len(dispatcher.running) == told

@@ -1,118 +1,20 @@
-"""The consuming loop over the bus in memory: what is handled, retried, dead-lettered and committed, in which order."""
+"""The consuming loop over the bus in memory: what is handled, retried and dead-lettered, in which order."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus import Consumer, Delivery, Record, record_of
-from shared.consume import BatchHandler, Consuming, Decoded, TooManyRejected, dead_letter
+from shared.bus import Delivery
+from shared.consume import Decoded, TooManyRejected, dead_letter
 from shared.errors import Rejected, Unavailable
 from shared.events.envelope import Event
-from shared.health import Health
 from shared.memory_bus import MemoryBus
-from shared.telemetry import Metrics, correlation_id
-from tests.builders import day_started
-
-TOPIC, OUT, DEAD = "inspections.v1", "risk.v1", "dead-letters.v1"
-FIRST_DAY = datetime(2023, 2, 1, tzinfo=UTC)
-Until = Callable[..., Awaitable[None]]
-
-
-class Crash(Exception):
-    """Stands for the process dying at this point."""
-
-
-def event(number: int) -> Event:
-    return day_started((FIRST_DAY + timedelta(days=number)).date())
-
-
-def number_of(one: Event) -> int:
-    return (datetime.combine(one.data.day, datetime.min.time(), UTC) - FIRST_DAY).days
-
-
-class Recording:
-    """A handler that keeps what it was given; `fails` says what an event meets."""
-
-    def __init__(self, fails: Callable[[int], Exception | None] = lambda _: None) -> None:
-        self.fails = fails
-        self.seen: list[int] = []
-        self.batches: list[list[int]] = []
-
-    async def __call__(self, batch: Sequence[Decoded]) -> Sequence[Event]:
-        numbers = [number_of(one) for _, one in batch]
-        self.batches.append(numbers)
-        for number in numbers:
-            if (wrong := self.fails(number)) is not None:
-                raise wrong
-        self.seen += numbers
-        return []
-
-
-async def answer(batch: Sequence[Decoded]) -> Sequence[Event]:
-    """A handler that returns an event for each, and nothing for those it returned."""
-    return [day_started(one.data.day, unit_id="answer") for _, one in batch if one.key != "answer"]
-
-
-class House:
-    """A bus, and a `Consuming` over it that can be started again as after a crash."""
-
-    def __init__(self) -> None:
-        self.bus = MemoryBus(partitions=1)
-        self.tasks: list[asyncio.Task[None]] = []
-        self.metrics = Metrics()
-        self.health = Health()
-
-    def consuming(self, handle: BatchHandler, consumer: Consumer | None = None, **options: object) -> Consuming:
-        self.metrics, self.health = Metrics(), Health()
-        return Consuming(
-            "test",
-            consumer or self.bus.consumer([TOPIC], "group"),
-            self.bus.publisher(),
-            handle,
-            metrics=self.metrics,
-            health=self.health,
-            poll_s=0.01,
-            **options,
-        )
-
-    def run(self, handle: BatchHandler, consumer: Consumer | None = None, **options: object) -> Consuming:
-        made = self.consuming(handle, consumer, **options)
-        self.tasks.append(asyncio.create_task(made.run()))
-        return made
-
-    async def to_the_end(self, handle: BatchHandler, **options: object) -> None:
-        """Runs until everything is read, then stops."""
-        made = self.run(handle, **options)
-        while not made.caught_up and not self.tasks[-1].done():
-            await asyncio.sleep(0.002)
-        await made.stop()
-        await self.tasks.pop()
-
-    async def put(self, *numbers: int) -> None:
-        await self.bus.write([record_of(event(number)) for number in numbers])
-
-    async def put_rubbish(self, count: int = 1) -> None:
-        await self.bus.write([Record(TOPIC, b"key", b"not an event", (("x", b"1"),))] * count)
-
-    @property
-    def committed(self) -> int:
-        return self.bus.committed("group").get((TOPIC, 0), 0)
-
-    def dead(self) -> list[dict[str, str]]:
-        return [{name: value.decode() for name, value in found.headers} for found in self.bus.records(DEAD)]
-
-
-@pytest.fixture
-async def house() -> AsyncGenerator[House]:
-    made = House()
-    yield made
-    for task in made.tasks:
-        task.cancel()
-    await asyncio.gather(*made.tasks, return_exceptions=True)
+from shared.telemetry import correlation_id
+from tests.unit.shared.consuming import DEAD, TOPIC, House, Recording, Until, answer
 
 
 async def test_events_are_handled_in_order_and_committed(house: House) -> None:
@@ -153,57 +55,6 @@ async def test_a_rejected_event_is_found_inside_its_batch_and_the_others_are_han
     assert handler.seen == [0, 1, 2, 4, 5, 6]
     assert [(letter["kc_reason"], letter["kc_source"]) for letter in house.dead()] == [("no_such_unit", f"{TOPIC}:0:3")]
     assert house.committed == 7
-
-
-class Slow(Consumer):
-    """A consumer whose commits are answered only when they may be."""
-
-    def __init__(self, inner: Consumer) -> None:
-        self.inner = inner
-        self.answered = asyncio.Semaphore(0)
-        for name in ("start", "stop", "poll", "end_offsets", "position"):
-            setattr(self, name, getattr(inner, name))
-
-    async def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
-        await self.answered.acquire()
-        await self.inner.commit(positions)
-
-
-async def test_one_batch_is_handled_beside_the_commit_of_the_one_before(house: House, until: Until) -> None:
-    consumer, handler = Slow(house.bus.consumer([TOPIC], "group")), Recording()
-    await house.put(0, 1, 2)
-    made = house.run(handler, consumer=consumer, max_records=1)
-    await until(lambda: handler.seen == [0, 1], "the second batch")
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert handler.seen == [0, 1]
-    assert house.committed == 0
-    consumer.answered.release()
-    await until(lambda: handler.seen == [0, 1, 2], "the third batch")
-    assert house.committed == 1
-    consumer.answered.release()
-    consumer.answered.release()
-    await until(lambda: made.caught_up, "the end")
-    assert house.committed == 3
-    await made.stop()
-
-
-async def test_what_was_done_is_committed_whatever_becomes_of_what_comes_behind_it(house: House) -> None:
-    await house.put(0, 1, 2)
-    fails = Recording(lambda number: ZeroDivisionError() if number == 2 else None)
-    with pytest.raises(ZeroDivisionError):
-        await house.consuming(fails, max_records=1).run()
-    assert house.committed == 2
-
-
-async def test_a_bug_ends_the_consumer_at_once_even_while_nothing_can_be_committed(house: House) -> None:
-    await house.put(0, 1)
-    house.bus.inject("commit", Unavailable("broker", "away", 60.0), times=1000)
-    fails = Recording(lambda number: ZeroDivisionError() if number == 1 else None)
-    async with asyncio.timeout(5):
-        with pytest.raises(ZeroDivisionError):
-            await house.consuming(fails, max_records=1).run()
-    assert house.committed == 0
 
 
 async def test_what_is_away_is_waited_for_and_nothing_is_committed_meanwhile(house: House, until: Until) -> None:
@@ -292,41 +143,6 @@ async def test_a_good_event_ends_the_row_of_failures(house: House) -> None:
     await house.to_the_end(Recording(), failures_in_a_row=10)
     assert len(house.dead()) == 45
     assert house.committed == 50
-
-
-async def test_a_bug_ends_the_consumer_uncommitted(house: House) -> None:
-    await house.put(1, 2)
-    with pytest.raises(ZeroDivisionError):
-        await house.consuming(Recording(lambda number: ZeroDivisionError() if number == 2 else None)).run()
-    assert house.committed == 0
-
-
-@pytest.mark.parametrize(("operation", "later"), [("publish", False), ("publish", True), ("commit", False)])
-async def test_after_a_crash_before_the_commit_everything_is_done_again(
-    house: House, operation: str, later: bool
-) -> None:
-    await house.put(0, 1)
-    await house.put_rubbish()
-    house.bus.inject(operation, Crash(), after=later)
-    first = Recording()
-    with pytest.raises(Crash):
-        await house.consuming(first).run()
-    assert house.committed == 0
-    second = Recording()
-    await house.to_the_end(second)
-    assert (first.seen, second.seen) == ([0, 1], [0, 1])
-    assert len(house.dead()) >= 1
-    assert house.committed == 3
-
-
-async def test_after_a_crash_behind_the_commit_nothing_is_done_again(house: House) -> None:
-    await house.put(0, 1)
-    house.bus.inject("commit", Crash(), after=True)
-    with pytest.raises(Crash):
-        await house.consuming(Recording()).run()
-    second = Recording()
-    await house.to_the_end(second)
-    assert second.seen == []
 
 
 async def test_an_answer_too_large_to_publish_makes_its_cause_a_dead_letter(house: House) -> None:
