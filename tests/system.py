@@ -196,6 +196,10 @@ class System:
         """run.json as it stands."""
         return json.loads((self.data_dir / "run.json").read_text())
 
+    def replicas(self, service: str) -> list[str]:
+        """The addresses of a service's replicas."""
+        return list(self.run["replicas"][service])
+
     def kill(self, name: str) -> None:
         """kill -9 of every process of a service, the broker (`kafka`) or the store (`mongo`)."""
         for pid in self.run["pids"][name]:
@@ -283,12 +287,14 @@ class County:
                 "POST", "intake", "/v1/keys", "admin", {"role": role, "scope": scope, "label": name}
             )
             self.system.keys[name] = answer["key"]
-        for service in ("notify", "reporting"):
-            eventually(lambda service=service: self._counts(service, "national"), 10, f"the keys at {service}")
+        # A replica learns of a key that another has made a moment later.
+        paths = {"intake": f"/v1/registry/units/{self.unit}", "notify": "/v1/alerts", "reporting": "/v1/units"}
+        for service, path in paths.items():
+            for replica in self.system.replicas(service):
+                eventually(lambda url=replica + path: self._counts(url), 10, f"the keys at {replica}")
 
-    def _counts(self, service: str, key: str) -> bool:
-        path = {"notify": "/v1/alerts", "reporting": "/v1/units"}[service]
-        return self.system.call("GET", service, path, key).status == 200
+    def _counts(self, url: str) -> bool:
+        return call("GET", url, self.system.keys["national"]).status == 200
 
     def inspection(self, enterprise: str, stage: str = "self_inspection", **changes: Any) -> Any:
         return {

@@ -61,7 +61,7 @@ def test_replicas_have_ports_of_their_own_and_answer_alike(county: County) -> No
     assert {name: len(pids) for name, pids in run["pids"].items()} == {
         "kafka": 1, "mongo": 1, "intake": 2, "scoring": 1, "notify": 2, "reporting": 1,
     }  # fmt: skip
-    first, second = run["replicas"]["intake"]
+    first, second = county.system.replicas("intake")
     assert first == run["services"]["intake"]
     path, key = f"/v1/registry/units/{county.unit}", county.system.keys["national"]
     assert call("GET", first + path, key).json == call("GET", second + path, key).json
