@@ -23,7 +23,9 @@ class LocalStore:
     def __init__(self, data_dir: Path, port: int | None = None, *, runtime_dir: Path | None = None) -> None:
         self.data_dir = data_dir.resolve()
         self.port = port or free_port()
-        self.uri = f"mongodb://127.0.0.1:{self.port}/?replicaSet=secantus&retryWrites=true&w=majority"
+        # What this server remembers of retryable writes it goes through at each write, which soon costs more than the
+        # write does. Whoever writes here may repeat it without them.
+        self.uri = f"mongodb://127.0.0.1:{self.port}/?replicaSet=secantus&retryWrites=false&w=majority"
         own = Path(sys.executable).with_name("secantusd-py")
         self.server = Path(os.environ.get(OTHER_SERVER) or own)
         self.child = Child(self._command(runtime_dir or self.data_dir))
