@@ -178,9 +178,9 @@ class Deployment:
         return self._prefix + name
 
     async def hazards(self, count: int) -> list[str]:
-        """That many hazards spread over the units; their alerts' ids."""
+        """That many more hazards, of each unit in turn; their alerts' ids."""
         ids, waiting = [], []
-        for number in range(count):
+        for number in range(len(self.recipients), len(self.recipients) + count):
             id, unit, now = str(uuid.uuid4()), self.units[number % len(self.units)], datetime.now(UTC).isoformat()
             data = {
                 "unit_id": unit,
