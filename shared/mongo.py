@@ -1,6 +1,4 @@
-"""The document store: the only file that knows the client library (Motor, to be replaced by PyMongo's own async API).
-Used by the Mongo stores of each service.
-"""
+"""The document store: the only file that knows the client library (PyMongo). Used by the Mongo stores of services."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -9,8 +7,18 @@ from typing import IO, Any
 
 import gridfs
 from bson.codec_options import CodecOptions
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
-from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
+from gridfs.asynchronous import AsyncGridFSBucket
+from pymongo import (
+    ASCENDING,
+    DESCENDING,
+    AsyncMongoClient,
+    DeleteOne,
+    IndexModel,
+    InsertOne,
+    ReplaceOne,
+    ReturnDocument,
+    UpdateOne,
+)
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -106,8 +114,10 @@ class Collection:
     def find(self, *args: Any, **kwargs: Any) -> Cursor:
         return Cursor(self._collection.find(*args, **kwargs))
 
-    def aggregate(self, pipeline: Sequence[Mapping[str, Any]], **kwargs: Any) -> Cursor:
-        return Cursor(self._collection.aggregate(pipeline, **kwargs))
+    async def aggregate(self, pipeline: Sequence[Mapping[str, Any]], **kwargs: Any) -> AsyncIterator[Document]:
+        async with translated(), await self._collection.aggregate(pipeline, **kwargs) as found:
+            async for document in found:
+                yield document
 
     async def find_one(self, *args: Any, **kwargs: Any) -> Document | None:
         found: Document | None = await self._call("find_one", *args, **kwargs)
@@ -218,7 +228,7 @@ class Database:
         return Collection(self._database[name])
 
     def bucket(self, name: str) -> Bucket:
-        return Bucket(AsyncIOMotorGridFSBucket(self._database, name))
+        return Bucket(AsyncGridFSBucket(self._database, name))
 
     async def command(self, *args: Any, **kwargs: Any) -> Document:
         async with translated():
@@ -228,13 +238,13 @@ class Database:
         async with translated():
             await self._client.drop_database(self.name)
 
-    def close(self) -> None:
-        self._client.close()
+    async def close(self) -> None:
+        await self._client.close()
 
 
 def connect(settings: Settings, service: str) -> Database:
     """The database of a service; connects when first used. An absent store is `Unavailable` after 3 s."""
-    client: Any = AsyncIOMotorClient(
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
         settings.mongo_uri,
         serverSelectionTimeoutMS=3000,
         connectTimeoutMS=3000,

@@ -78,12 +78,13 @@ class Times:
 
 async def write(settings: Settings) -> dict[str, int]:
     """Publishes intake's log and notify's history, and moves the alerts to it. Answers the records by topic."""
-    published = await intake.republishing(settings).run()
+    async with intake.republishing(settings) as log:
+        published = await log.run()
     times = Times()
     async for page in records(settings, LOG):
         for delivery in page:
             times.take(delivery)
-    alerts = notify.republishing(settings)
-    count = await alerts.run()
-    await alerts.move(times.known)
+    async with notify.republishing(settings) as alerts:
+        count = await alerts.run()
+        await alerts.move(times.known)
     return {"inspections and registry": published, "alerts": count}

@@ -76,7 +76,7 @@ async def _databases(settings: Settings) -> AsyncIterator[dict[str, mongo.Databa
         yield found
     finally:
         for database in found.values():
-            database.close()
+            await database.close()
 
 
 async def _unfinished(intake: mongo.Database) -> bool:

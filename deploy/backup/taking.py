@@ -46,7 +46,7 @@ async def _save(settings: Settings, part: Part, folder: Path) -> Entry:
         found = aiter(database.collection(part.collection).find({}).sort(list(part.sort)))
         return await archive.write_documents(folder / part.file, _unbroken(found) if part is SUBMISSIONS else found)
     finally:
-        database.close()
+        await database.close()
 
 
 async def _unbroken(found: AsyncIterator[Document]) -> AsyncIterator[Document]:

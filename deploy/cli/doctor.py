@@ -85,7 +85,7 @@ async def _indexes(settings: Settings, service: str) -> int:
         names = [found["name"] for found in listed["cursor"]["firstBatch"]]
         return sum([len(await database.collection(name).index_information()) - 1 for name in names])
     finally:
-        database.close()
+        await database.close()
 
 
 async def _service(settings: Settings, name: str) -> list[Finding]:

@@ -2,8 +2,10 @@
 process.
 """
 
+import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -123,11 +125,9 @@ class IntakeService:
             await run_until_stopped(parts)
         finally:
             await self._adapters.publisher.stop()
-            self._database.close()
+            await self._database.close()
 
     async def _store_ready(self) -> None:
-        import asyncio
-
         while True:
             try:
                 await ensure_indexes(self._database)
@@ -159,11 +159,15 @@ def build(settings: IntakeSettings) -> IntakeService:
     return IntakeService(settings, found, adapters, database)
 
 
-def republishing(settings: Settings) -> Republishing:
+@asynccontextmanager
+async def republishing(settings: Settings) -> AsyncGenerator[Republishing]:
     """What puts intake's log on an empty broker again: for `keycounty restore`."""
     database = mongo.connect(settings, "intake")
     stores = MongoAccepted(database), MongoSubmissionStore(database), MongoRegistryStore(database)
-    return Republishing(*stores, KafkaPublisher(settings), ZoneInfo(settings.timezone))
+    try:
+        yield Republishing(*stores, KafkaPublisher(settings), ZoneInfo(settings.timezone))
+    finally:
+        await database.close()
 
 
 def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:

@@ -7,7 +7,7 @@ if __name__ == "__main__":
     # Told to stop while the imports below still run: nothing has begun, so there is nothing to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
-    import asyncio
+    import uvloop
 
     from services.notify.settings import NotifySettings
     from services.notify.wiring import build
@@ -17,4 +17,4 @@ if __name__ == "__main__":
         """Builds within the running loop, to which the clients bind themselves."""
         await build(settings).run()
 
-    asyncio.run(main(load(NotifySettings)))
+    uvloop.run(main(load(NotifySettings)))

@@ -66,7 +66,7 @@ class NotifyService:
         finally:
             await self._publisher.stop()
             await self._egress.close()
-            self._database.close()
+            await self._database.close()
 
     async def _store_ready(self) -> None:
         while True:
@@ -141,9 +141,14 @@ def build(settings: NotifySettings) -> NotifyService:
     return NotifyService(settings, found, publisher, database, time, egress, watchdog)
 
 
-def republishing(settings: Settings) -> Republishing:
+@asynccontextmanager
+async def republishing(settings: Settings) -> AsyncGenerator[Republishing]:
     """What puts the history of alerts on an empty broker again: for `keycounty restore`."""
-    return Republishing(mongo.connect(settings, "notify"), KafkaPublisher(settings))
+    database = mongo.connect(settings, "notify")
+    try:
+        yield Republishing(database, KafkaPublisher(settings))
+    finally:
+        await database.close()
 
 
 @asynccontextmanager

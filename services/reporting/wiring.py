@@ -91,13 +91,17 @@ class Projection:
 class ReportingService:
     """The service's app and the parts that run beside it."""
 
-    def __init__(self, app: FastAPI, settings: ReportingSettings, parts: list[Part]) -> None:
+    def __init__(self, app: FastAPI, settings: ReportingSettings, parts: list[Part], database: mongo.Database) -> None:
         self.app = app
+        self._database = database
         self.parts: list[Part] = [*parts, HttpServer(app, settings)]
 
     async def run(self) -> None:
         """Until SIGTERM or Ctrl-C."""
-        await run_until_stopped(self.parts)
+        try:
+            await run_until_stopped(self.parts)
+        finally:
+            await self._database.close()
 
 
 def _ending(pdf: PdfRenderer) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -163,4 +167,4 @@ def build(settings: ReportingSettings) -> ReportingService:
         large={"/v1/evaluations/verify": LARGEST},
     )
     pages.install(app)
-    return ReportingService(app, settings, [projector, registry_feed, changes])
+    return ReportingService(app, settings, [projector, registry_feed, changes], database)

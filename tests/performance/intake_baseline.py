@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI, Request, Response
-from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient
 from pymongo.write_concern import WriteConcern
 
 TOPIC = "keycounty.bench-baseline.v1"
@@ -28,11 +28,12 @@ def app(kafka: str, mongo: str) -> FastAPI:
             bootstrap_servers=kafka, acks="all", enable_idempotence=True, linger_ms=2
         )
         await found.state.producer.start()
-        client: Any = AsyncIOMotorClient(mongo)
+        client: AsyncMongoClient[Any] = AsyncMongoClient(mongo)
         concern = WriteConcern(w="majority", j=True)
         found.state.collection = client.bench_baseline.get_collection("submissions", write_concern=concern)
         yield
         await found.state.producer.stop()
+        await client.close()
 
     made = FastAPI(lifespan=lifespan)
 

@@ -208,7 +208,7 @@ class Bench:
             "due_ms_many_closed": 1000 * cost_of_many,
         }
         self.measured(Bar(f"due steps, {stored:,} against {few:,} closed", cost_of_many / cost_of_few, 1.3))
-        database.close()
+        await database.close()
 
 
 @asynccontextmanager

@@ -243,7 +243,7 @@ async def measure(uri: str, options: argparse.Namespace) -> list[Bar]:
     bars += await projection(database, a_log_of(options.events), page)
     bars += await evaluations(database, options.units, options.enterprises)
     bars.append(Bar("first page, kB", await first_page(options.units), 100))
-    database.close()
+    await database.close()
     return bars
 
 

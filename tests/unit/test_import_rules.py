@@ -20,7 +20,7 @@ VIOLATIONS = [
     ("no service imports another", "services/notify/planted.py", "import services.scoring"),
     ("rules are pure", "services/scoring/rules/planted.py", "import random"),
     ("rules are pure", "services/scoring/rules/planted.py", "import logging"),
-    ("rules are pure", "services/reporting/rules/planted.py", "import motor"),
+    ("rules are pure", "services/reporting/rules/planted.py", "import pymongo"),
     ("rules are pure", "services/intake/rules/planted.py", "import services.intake.planted_adapter"),
     ("handlers and stages know no client library", "services/notify/handlers/planted.py", "import aiokafka"),
     ("handlers and stages know no client library", "services/notify/stages/planted.py", "import httpx"),

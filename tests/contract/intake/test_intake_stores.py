@@ -63,7 +63,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
         lambda: MongoSubmissionStore(database),
     )
     await database.drop()
-    database.close()
+    await database.close()
 
 
 def submission(subject: str = "E1", seq: int = 1, prev: str | None = None, **changes: Any) -> Submission:

@@ -171,7 +171,7 @@ async def real_alerts(store_settings: Any) -> AsyncGenerator[MongoAlertStore]:
     await store.prepare()
     yield store
     await database.drop()
-    database.close()
+    await database.close()
 
 
 RACES, SIDE_BY_SIDE = 1000, 25

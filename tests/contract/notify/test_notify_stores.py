@@ -32,7 +32,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncGenerator[Stores]:
         await store.prepare()
     yield found
     await database.drop()
-    database.close()
+    await database.close()
 
 
 def alert(number: int = 1, **fields: Any) -> Alert:

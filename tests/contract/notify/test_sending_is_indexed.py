@@ -90,7 +90,7 @@ async def stores(store_settings: Settings) -> AsyncIterator[Explained]:
     found.asked.clear()
     yield found
     await database.drop()
-    database.close()
+    await database.close()
 
 
 async def a_message_on_its_way(stores: Explained) -> None:
@@ -132,7 +132,7 @@ async def test_a_look_for_due_alerts_does_not_cost_as_much_as_all_that_are_due(s
     assert await looked(stores, moments[-1]) == [row.id for row in rows[:8]]
     assert max(examined for _, _, examined, _ in await stores.examined()) < 4 * 8
     await database.drop()
-    database.close()
+    await database.close()
 
 
 async def looked(stores: Explained, now: datetime) -> list[str]:

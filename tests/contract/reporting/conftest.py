@@ -20,4 +20,4 @@ async def models(request: pytest.FixtureRequest) -> AsyncIterator[ReadModels]:
     await found.prepare()
     yield found
     await database.drop()
-    database.close()
+    await database.close()

@@ -41,7 +41,7 @@ async def filled(store_settings: Settings) -> AsyncIterator[Explained]:
     ]
     await on_events(models, [delivered(event(one), offset) for offset, one in enumerate(raised)])
     yield Explained(database, models)
-    database.close()
+    await database.close()
 
 
 async def read_everything(models: Explained) -> None:

@@ -25,7 +25,7 @@ async def evaluations(request: pytest.FixtureRequest) -> AsyncIterator[Evaluatio
     await found.prepare()
     yield found
     await database.drop()
-    database.close()
+    await database.close()
 
 
 def write(name: str, order: int, **document: object) -> Write:
@@ -147,7 +147,7 @@ async def test_a_generation_is_dropped_alone(store_settings: Settings) -> None:
     assert await first.get("things", "a") is None
     assert await second.get("things", "a") is not None
     await database.drop()
-    database.close()
+    await database.close()
 
 
 async def test_a_store_that_is_away_is_unavailable() -> None:
@@ -155,4 +155,4 @@ async def test_a_store_that_is_away_is_unavailable() -> None:
     database = mongo.connect(away, "reporting")
     with pytest.raises(Unavailable):
         await MongoReadModels(database, 1).replace_newer([write("a", 1)])
-    database.close()
+    await database.close()

@@ -86,7 +86,7 @@ class KillRound:
         finally:
             await self.reporting.kill()
             await self.publisher.stop()
-            self.database.close()
+            await self.database.close()
 
     async def _killed_while_projecting(self) -> None:
         half = len(self.world.deliveries) // 2
