@@ -1,5 +1,6 @@
 """Notify's parts on any adapters: the real ones come of `wiring`, tests bring their own into one process."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -104,7 +105,8 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
     links = AckLinks(adapters.session_secret, settings.public_url_notify, timedelta(hours=settings.ack_link_hours))
     replicas = Replicas(adapters.beats, settings.instance, now)
     outboxes = [adapters.alerts, adapters.silences]
-    relay = Relay(outboxes, adapters.ledger, adapters.publisher, now, replicas.mine)
+    behind = asyncio.Lock()
+    relay = Relay(outboxes, adapters.ledger, adapters.publisher, now, replicas.mine, behind)
     attempts = metrics.counter(
         "keycounty_delivery_attempts_total", "Attempts at deliveries, by channel and outcome.", ("channel", "outcome")
     )
@@ -118,6 +120,7 @@ def assemble(settings: NotifySettings, adapters: Adapters) -> Assembled:
         Receivers(settings.receiver_rate, now, lambda: len(replicas.alive)),
         now,
         f"{settings.instance}/{adapters.life}",
+        behind,
         relay.wake,
         lambda channel, outcome: attempts.labels(channel, outcome).inc(),
     )

@@ -15,11 +15,13 @@ RETRY_SECONDS = 0.5
 
 
 class Changing:
-    """`published` is told when a stored change has events."""
+    """`published` is told when a stored change has events; `behind` is the turn of what is saved."""
 
-    def __init__(self, alerts: AlertStore, now: Callable[[], datetime], published: Callable[[], None]) -> None:
+    def __init__(
+        self, alerts: AlertStore, now: Callable[[], datetime], published: Callable[[], None], behind: asyncio.Lock
+    ) -> None:
         self._alerts = alerts
-        self._save = Together(alerts.save_all)
+        self._save = Together(alerts.save_all, behind)
         self._now = now
         self._published = published
 

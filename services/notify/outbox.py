@@ -24,7 +24,7 @@ LEFT_FOR = timedelta(seconds=2)
 
 class Relay:
     """A part of the service; each replica runs one, and publishes what is its own (`mine`) or what others have left. A
-    repeat has the same ids.
+    repeat has the same ids. `behind` is its turn at the store, as in the stages.
     """
 
     def __init__(
@@ -34,12 +34,14 @@ class Relay:
         publisher: Publisher,
         now: Callable[[], datetime],
         mine: Callable[[str], bool],
+        behind: asyncio.Lock,
     ) -> None:
         self._outboxes = outboxes
         self._ledger = ledger
         self._publisher = publisher
         self._now = now
         self._mine = mine
+        self._behind = behind
         self._wake = asyncio.Event()
         self._stopping = False
         self._away_since: float | None = None
@@ -74,7 +76,8 @@ class Relay:
         self._wake.clear()
         more = False
         for outbox in self._outboxes:
-            waiting = await outbox.unpublished(AT_ONCE)
+            async with self._behind:
+                waiting = await outbox.unpublished(AT_ONCE)
             taken = list(self._taken(waiting).items())
             more = more or (len(waiting) == AT_ONCE and bool(taken))
             together = max(FEWEST, len(taken) // SHARE)
@@ -86,8 +89,10 @@ class Relay:
     async def _publish(self, outbox: Outbox, some: Mapping[str, Sequence[Event]]) -> None:
         events = [event for owned in some.values() for event in owned]
         await self._publisher.publish([record_of(event) for event in events])
-        await self._ledger.append(events)
-        await outbox.published(some)
+        async with self._behind:
+            await self._ledger.append(events)
+        async with self._behind:
+            await outbox.published(some)
 
     def _taken(self, waiting: Mapping[str, Sequence[Event]]) -> dict[str, Sequence[Event]]:
         late = self._now() - LEFT_FOR

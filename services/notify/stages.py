@@ -44,7 +44,10 @@ class Told:
 
 
 class Stages:
-    """Claim, tell, record: the whole way of one step. `owner` is `instance/life`."""
+    """Claim, tell, record: the whole way of one step. `owner` is `instance/life`. `behind` is held by whatever is
+    written once a message has left, by the relay too: several such writes side by side would slow the insert that the
+    next message waits for.
+    """
 
     def __init__(
         self,
@@ -57,11 +60,12 @@ class Stages:
         receivers: Receivers,
         now: Callable[[], datetime],
         owner: str,
+        behind: asyncio.Lock,
         published: Callable[[], None] = lambda: None,
         attempted: Callable[[str, str], None] = lambda _channel, _outcome: None,
     ) -> None:
         self.alerts = alerts
-        self._alerts = Changing(alerts, now, published)
+        self._alerts = Changing(alerts, now, published, behind)
         self.claims = Claims(alerts, self._alerts, silences, directory, receivers, now, owner)
         self._failing = FailingContacts(self._alerts, receivers, now)
         self.ledger = ledger
@@ -72,7 +76,7 @@ class Stages:
         self.now = now
         self.owner = owner
         self.attempted = attempted
-        self._record = Together(self._record_each)
+        self._record = Together(self._record_each, behind)
 
     async def work(self, alert: Alert, done: Callable[[], None]) -> None:
         """Takes the alert's due step as far as it goes now; `done`: its messages are away and recorded. Raises

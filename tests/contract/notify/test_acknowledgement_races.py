@@ -66,7 +66,9 @@ def replica(name: str, alerts: Any, clock: Clock) -> Stages:
     compose: Any = lambda _alert, step, _contact, found, _now, _also: (found, step.id)  # noqa: E731
     receivers = Receivers(1e6, clock)
     ledger, silences, sink = MemoryLedger(), MemorySilences(), Receiver()
-    return Stages(alerts, ledger, silences, directory, {"webhook": sink}, compose, receivers, clock, f"{name}/1")
+    return Stages(
+        alerts, ledger, silences, directory, {"webhook": sink}, compose, receivers, clock, f"{name}/1", asyncio.Lock()
+    )
 
 
 def alert_with_steps(clock: Clock) -> Alert:

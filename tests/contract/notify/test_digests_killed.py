@@ -1,5 +1,6 @@
 """A digest whose sender dies is sent again by another replica: under the same id, with the same alerts."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,7 +34,7 @@ class Digests:
         channels = {"webhook": Receiver()}
         receivers = Receivers(1e6, self.clock)
         stores = (self.alerts, self.ledger, MemorySilences())
-        return Stages(*stores, Fixed(), channels, compose, receivers, self.clock, f"{name}/1")
+        return Stages(*stores, Fixed(), channels, compose, receivers, self.clock, f"{name}/1", asyncio.Lock())
 
     async def open(self, count: int) -> list[str]:
         ids = []

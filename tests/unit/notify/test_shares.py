@@ -75,7 +75,7 @@ async def published(stored: dict[str, datetime], own: set[str]) -> set[str]:
     """Whose events a relay publishes; `stored`: alerts and since when their events have waited."""
     store, bus = MemoryAlertStore(), MemoryBus()
     await open_with_events(store, stored)
-    relay = Relay([store], MemoryLedger(), bus.publisher(), lambda: NOW, own.__contains__)
+    relay = Relay([store], MemoryLedger(), bus.publisher(), lambda: NOW, own.__contains__, asyncio.Lock())
     await relay.drain()
     return stored.keys() - (await store.unpublished(100)).keys()
 
@@ -103,7 +103,7 @@ async def test_a_relay_hands_on_few_at_a_time_more_when_more_wait_and_in_the_end
 
     store = Pieces()
     await open_with_events(store, dict.fromkeys(IDS[:waiting], NOW))
-    await Relay([store], MemoryLedger(), MemoryBus().publisher(), lambda: NOW, lambda _: True).drain()
+    await Relay([store], MemoryLedger(), MemoryBus().publisher(), lambda: NOW, lambda _: True, asyncio.Lock()).drain()
     assert published == pieces
     assert await store.unpublished(200) == {}
 

@@ -37,6 +37,22 @@ async def test_what_comes_during_a_call_goes_with_the_next_one() -> None:
     assert [len(batch) for batch in store.batches] == [1, MOST, 1]
 
 
+async def test_calls_that_share_a_turn_go_one_at_a_time_and_more_gather_meanwhile() -> None:
+    store, turn = Store(), asyncio.Lock()
+    double, again = Together(store, turn), Together(store, turn)
+    first = asyncio.create_task(double(1))
+    while not store.batches:
+        await asyncio.sleep(0)
+    others = [asyncio.create_task(again(2))]
+    await asyncio.sleep(0)
+    others.append(asyncio.create_task(again(3)))
+    await asyncio.sleep(0)
+    assert store.batches == [[1]]
+    store.gate.set()
+    assert await asyncio.gather(first, *others) == [2, 4, 6]
+    assert store.batches == [[1], [2, 3]]
+
+
 async def test_an_error_reaches_every_caller_of_its_batch_and_nobody_else() -> None:
     store = Store()
     store.gate.set()
