@@ -15,13 +15,16 @@ RETRY_SECONDS = 0.5
 
 
 class Changing:
-    """`published` is told when a stored change has events; `behind` is the turn of what is saved."""
+    """`published` is told when a stored change has events. `behind` is the turn of changes; a claim, which a message
+    waits for, goes without.
+    """
 
     def __init__(
         self, alerts: AlertStore, now: Callable[[], datetime], published: Callable[[], None], behind: asyncio.Lock
     ) -> None:
         self._alerts = alerts
-        self._save = Together(alerts.save_all, behind)
+        self._claims = Together(alerts.save_all)
+        self._changes = Together(alerts.save_all, behind)
         self._now = now
         self._published = published
 
@@ -35,24 +38,27 @@ class Changing:
     async def get(self, id: str) -> Alert | None:
         return (await self._alerts.get([id])).get(id)
 
-    async def save(self, before: Alert, change: Change) -> Alert | None:
+    async def claim(self, before: Alert, change: Change) -> Alert | None:
         """The alert as stored, None when somebody else has changed it since `before`."""
-        after = change.alert.model_copy(update={"version": before.version + 1})
-        events = enveloped(after, change.events, self._now())
-        if not await self._save(Saving(after, before.version, events)):
-            return None
-        if events:
-            self._published()
-        return after
+        return await self._saved(self._claims, before, change)
 
     async def change(self, alert: Alert, decide: Callable[[Alert], Change | None]) -> None:
         """Applies a change to the alert as it stands, again when somebody else was faster."""
         current: Alert | None = alert
         while current is not None:
             found = decide(current)
-            if found is None or await self.save(current, found) is not None:
+            if found is None or await self._saved(self._changes, current, found) is not None:
                 return
             current = await self.get(alert.id)
+
+    async def _saved(self, save: Together[Saving, bool], before: Alert, change: Change) -> Alert | None:
+        after = change.alert.model_copy(update={"version": before.version + 1})
+        events = enveloped(after, change.events, self._now())
+        if not await save(Saving(after, before.version, events)):
+            return None
+        if events:
+            self._published()
+        return after
 
 
 async def patiently(call: Callable[[], Awaitable[object]]) -> None:

@@ -77,7 +77,7 @@ class Claims:
         `digest`: the leading step of the digest that is to name this alert; both leases end together.
         """
         found = await self._next(alert, digest)
-        stored = await self._changing.save(alert, found.change) if found else None
+        stored = await self._changing.claim(alert, found.change) if found else None
         return found.claimed(stored) if found and stored else None
 
     def first(self, alert: Alert) -> Next | None:

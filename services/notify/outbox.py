@@ -24,7 +24,7 @@ LEFT_FOR = timedelta(seconds=2)
 
 class Relay:
     """A part of the service; each replica runs one, and publishes what is its own (`mine`) or what others have left. A
-    repeat has the same ids. `behind` is its turn at the store, as in the stages.
+    repeat has the same ids. `behind` is its turn at the store, for reads too, as in the stages.
     """
 
     def __init__(

@@ -45,8 +45,8 @@ class Told:
 
 class Stages:
     """Claim, tell, record: the whole way of one step. `owner` is `instance/life`. `behind` is held by whatever is
-    written once a message has left, by the relay too: several such writes side by side would slow the insert that the
-    next message waits for.
+    written once a message has left, by the relay too: several such writes side by side would slow the insert or the
+    claim that the next message waits for.
     """
 
     def __init__(

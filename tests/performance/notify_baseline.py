@@ -3,12 +3,13 @@
 Run as a process: `python -m tests.performance.notify_baseline KAFKA TOPIC RECEIVER`.
 """
 
-import asyncio
 import sys
 import uuid
 
 import httpx
 from aiokafka import AIOKafkaConsumer
+
+from shared.loop import run
 
 
 async def post_each(kafka: str, topic: str, receiver: str) -> None:
@@ -30,4 +31,4 @@ async def post_each(kafka: str, topic: str, receiver: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(post_each(*sys.argv[1:]))
+    run(post_each(*sys.argv[1:]))
