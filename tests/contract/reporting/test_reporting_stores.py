@@ -9,6 +9,7 @@ from services.reporting.freezing import Evaluations, seal
 from services.reporting.stores.memory import MemoryEvaluations
 from services.reporting.stores.mongo import MongoEvaluations, MongoReadModels
 from shared import mongo
+from shared.errors import Unavailable
 from shared.settings import Settings
 
 KINDS = ["memory", pytest.param("mongo", marks=pytest.mark.integration)]
@@ -146,4 +147,12 @@ async def test_a_generation_is_dropped_alone(store_settings: Settings) -> None:
     assert await first.get("things", "a") is None
     assert await second.get("things", "a") is not None
     await database.drop()
+    await database.close()
+
+
+async def test_a_store_that_is_away_is_unavailable() -> None:
+    away = Settings(kafka_bootstrap="127.0.0.1:1", mongo_uri="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100")
+    database = mongo.connect(away, "reporting")
+    with pytest.raises(Unavailable):
+        await MongoReadModels(database, 1).replace_newer([write("a", 1)])
     await database.close()

@@ -1,10 +1,8 @@
 """The store seam on a real store: what comes back, what is refused, and what happens when the store is gone."""
 
 import asyncio
-import gc
 import io
 import uuid
-import warnings
 from collections.abc import AsyncGenerator, Generator
 from datetime import datetime, timedelta, timezone
 
@@ -25,16 +23,6 @@ from shared.mongo import (
 from shared.settings import Settings
 
 pytestmark = pytest.mark.integration
-
-
-async def closed_for_good(database: Database) -> None:
-    """PyMongo leaves the socket of a connect that a close breaks off to the collector, whose warning would fail
-    whichever test runs then.
-    """
-    await database.close()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture
@@ -159,7 +147,7 @@ async def test_a_store_that_was_never_there_is_unavailable_in_seconds() -> None:
     assert wrong.value.part == "store"
     assert asyncio.get_running_loop().time() - began < 5
     assert "store is not available" in (await check(db)() or "")
-    await closed_for_good(db)
+    await db.close()
 
 
 async def test_a_killed_store_is_unavailable_and_back_after_its_restart(own_store: LocalStore) -> None:
@@ -178,4 +166,4 @@ async def test_a_killed_store_is_unavailable_and_back_after_its_restart(own_stor
     own_store.start()
     await things.insert_one({"_id": 3})
     assert [found["_id"] for found in await things.find({}).sort("_id", 1).to_list()] == [1, 3]
-    await closed_for_good(db)
+    await db.close()
