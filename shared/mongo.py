@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import gridfs
 from bson.codec_options import CodecOptions
@@ -37,7 +37,6 @@ from shared.settings import Settings
 Document = dict[str, Any]
 INTERNAL_ERROR, OUT_OF_DISK_SPACE, DUPLICATE_KEY = 1, 14031, 11000
 FULL_RETRY_S = 30.0
-PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
 
 
 @asynccontextmanager
@@ -75,7 +74,7 @@ def passes(wrong: PyMongoError) -> bool:
         return bool(details.get("writeConcernErrors")) and not details.get("writeErrors")
     if getattr(wrong, "code", None) == INTERNAL_ERROR:  # what a store whose disk is full may say of every call
         return True
-    return any(wrong.has_error_label(label) for label in PASSING_LABELS)
+    return wrong.has_error_label("RetryableWriteError")
 
 
 class Cursor:
@@ -213,7 +212,9 @@ class Bucket:
 
 
 class Database:
-    """One service's database. Writes are acknowledged by the majority, journaled; times are aware UTC."""
+    """One service's database. Writes are acknowledged by the majority, journaled; times are aware UTC. Whoever opened
+    it closes it; as an asynchronous context it is closed at the end of the block.
+    """
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
@@ -223,6 +224,12 @@ class Database:
             write_concern=WriteConcern(w="majority", j=True),
         )
         self.name = name
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     def collection(self, name: str) -> Collection:
         return Collection(self._database[name])

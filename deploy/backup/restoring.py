@@ -3,7 +3,7 @@
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,12 +71,11 @@ async def restore(
 
 @asynccontextmanager
 async def _databases(settings: Settings) -> AsyncIterator[dict[str, mongo.Database]]:
-    found = {service: mongo.connect(settings, service) for service in sorted({part.service for part in PARTS})}
-    try:
-        yield found
-    finally:
-        for database in found.values():
-            await database.close()
+    async with AsyncExitStack() as opened:
+        yield {
+            service: await opened.enter_async_context(mongo.connect(settings, service))
+            for service in sorted({part.service for part in PARTS})
+        }
 
 
 async def _unfinished(intake: mongo.Database) -> bool:

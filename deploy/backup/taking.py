@@ -41,12 +41,9 @@ async def take(
 
 
 async def _save(settings: Settings, part: Part, folder: Path) -> Entry:
-    database = mongo.connect(settings, part.service)
-    try:
+    async with mongo.connect(settings, part.service) as database:
         found = aiter(database.collection(part.collection).find({}).sort(list(part.sort)))
         return await archive.write_documents(folder / part.file, _unbroken(found) if part is SUBMISSIONS else found)
-    finally:
-        await database.close()
 
 
 async def _unbroken(found: AsyncIterator[Document]) -> AsyncIterator[Document]:

@@ -79,13 +79,10 @@ async def _store(settings: Settings) -> list[Finding]:
 
 async def _indexes(settings: Settings, service: str) -> int:
     """How many indexes the service has made, over all its collections."""
-    database = mongo.connect(settings, service)
-    try:
+    async with mongo.connect(settings, service) as database:
         listed = await database.command("listCollections", nameOnly=True)
         names = [found["name"] for found in listed["cursor"]["firstBatch"]]
         return sum([len(await database.collection(name).index_information()) - 1 for name in names])
-    finally:
-        await database.close()
 
 
 async def _service(settings: Settings, name: str) -> list[Finding]:

@@ -162,12 +162,9 @@ def build(settings: IntakeSettings) -> IntakeService:
 @asynccontextmanager
 async def republishing(settings: Settings) -> AsyncGenerator[Republishing]:
     """What puts intake's log on an empty broker again: for `keycounty restore`."""
-    database = mongo.connect(settings, "intake")
-    stores = MongoAccepted(database), MongoSubmissionStore(database), MongoRegistryStore(database)
-    try:
+    async with mongo.connect(settings, "intake") as database:
+        stores = MongoAccepted(database), MongoSubmissionStore(database), MongoRegistryStore(database)
         yield Republishing(*stores, KafkaPublisher(settings), ZoneInfo(settings.timezone))
-    finally:
-        await database.close()
 
 
 def assemble(settings: IntakeSettings, adapters: Adapters) -> Assembled:

@@ -144,11 +144,8 @@ def build(settings: NotifySettings) -> NotifyService:
 @asynccontextmanager
 async def republishing(settings: Settings) -> AsyncGenerator[Republishing]:
     """What puts the history of alerts on an empty broker again: for `keycounty restore`."""
-    database = mongo.connect(settings, "notify")
-    try:
+    async with mongo.connect(settings, "notify") as database:
         yield Republishing(database, KafkaPublisher(settings))
-    finally:
-        await database.close()
 
 
 @asynccontextmanager
